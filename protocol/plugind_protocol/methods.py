@@ -1,0 +1,528 @@
+"""The method table: every method's name, params, result, permission and path in one value each.
+
+The daemon dispatches by it, the clients are typed by it, and OpenRPC and the JSON Schemas are generated from it.
+"""
+
+import enum
+from typing import Any, Final, Literal
+
+import msgspec
+
+from plugind_protocol.frames import PixelFormat
+from plugind_protocol.manifest import Limits
+
+
+class Struct(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True, kw_only=True):
+    """Base of params and results: camelCase on the wire."""
+
+
+class Params(Struct, frozen=True, forbid_unknown_fields=True):
+    """Base of params: a misspelt name is an error, not a default."""
+
+
+class State(enum.StrEnum):
+    """A plugin's states, as the specification names them."""
+
+    NOT_INSTALLED = "not_installed"
+    DOWNLOADED = "downloaded"
+    INSTALLING = "installing"
+    INSTALLED = "installed"
+    LOADING = "loading"
+    LOADED = "loaded"
+    ACTIVE = "active"
+    ERROR = "error"
+    UPDATING = "updating"
+
+
+class Path(enum.Enum):
+    """How the daemon dispatches a method."""
+
+    CONTROL = "control"
+    """Through the control dispatcher, params validated whole."""
+    HOT = "hot"
+    """Decoded directly; payloads stay bytes."""
+
+
+# --- shared values ----------------------------------------------------------------------------------------------
+
+
+class PluginId(Params, frozen=True):
+    """Params of the methods that name a plugin and nothing else."""
+
+    plugin_id: str
+
+
+class Permissions(Struct, frozen=True):
+    """A plugin's permissions, in words."""
+
+    requested: list[str]
+    granted: list[str]
+
+
+class Quarantine(Struct, frozen=True):
+    """Why a version is not started any more."""
+
+    cause: str
+    until: str | None
+    """ISO 8601 time of its end; null means until released."""
+    version: str
+    capsule: str | None
+
+
+class PluginInfo(Struct, frozen=True, omit_defaults=False):
+    """What the daemon knows of an installed plugin."""
+
+    plugin_id: str
+    version: str
+    state: State
+    type: str
+    pid: int | None
+    """The worker's process, while there is one."""
+    engine: str
+    abi: str
+    permissions: Permissions
+    limits: Limits
+    description: str = ""
+    enabled: bool = True
+    reason: str | None = None
+    """Why it is in ``error``."""
+    quarantine: Quarantine | msgspec.UnsetType = msgspec.UNSET
+
+
+# --- session ----------------------------------------------------------------------------------------------------
+
+Namespace = Literal["timeline", "effects", "ui", "media"]
+
+
+class ClientInfo(Params, frozen=True):
+    """Who connects."""
+
+    name: str
+    version: str = ""
+
+
+class Initialize(Params, frozen=True):
+    """Opens a session."""
+
+    client: ClientInfo
+    protocol_version: str = "1.0"
+    provides: list[Namespace] = []
+    """Host namespaces that this client answers for plugins."""
+
+
+class DaemonInfo(Struct, frozen=True):
+    """Name and version of the daemon."""
+
+    name: str
+    version: str
+
+
+class SandboxInfo(Struct, frozen=True, omit_defaults=False):
+    """Which layers each worker is put under on this machine."""
+
+    layers: list[str]
+
+
+class EngineInfo(Struct, frozen=True):
+    """One wasm engine."""
+
+    name: str
+    version: str
+    available: bool
+    reason: str = ""
+    """Why it is not available."""
+
+
+class InitializeResult(Struct, frozen=True, omit_defaults=False):
+    """What the daemon is and offers."""
+
+    protocol_version: str
+    daemon: DaemonInfo
+    sandbox: SandboxInfo
+    engines: list[EngineInfo]
+
+
+class CancelRequest(Params, frozen=True):
+    """Cancels a request of this connection; it is answered with -32800."""
+
+    id: int | str
+
+
+# --- daemon -----------------------------------------------------------------------------------------------------
+
+
+class Empty(Params, frozen=True):
+    """No params."""
+
+
+class DaemonStatus(Struct, frozen=True, omit_defaults=False):
+    """Health of the daemon."""
+
+    daemon: DaemonInfo
+    protocol_version: str
+    pid: int
+    uptime_seconds: float
+    socket: str
+    data_dir: str
+    host: str
+    clients: int
+    plugins: dict[State, int]
+    """How many plugins are in each state."""
+    sandbox: SandboxInfo
+    engines: list[EngineInfo]
+
+
+class PluginMetrics(Struct, frozen=True, omit_defaults=False):
+    """Figures of one plugin since its installation or the daemon's start."""
+
+    plugin_id: str
+    state: State
+    pid: int | None
+    cpu_percent: float
+    """Of one core, since the previous reading."""
+    cpu_seconds: float
+    memory_bytes: int
+    """Private memory of the worker; 0 without one."""
+    calls: int
+    errors: int
+    host_calls: int
+    frames: int
+    crashes: int
+    p50_us: float
+    """Median call latency of the last calls, in µs."""
+    p99_us: float
+    frame_us: float
+    """Median time in the guest per frame of the last frames, in µs."""
+    console_dropped: int
+
+
+class DaemonMetrics(Struct, frozen=True, omit_defaults=False):
+    """Figures of the daemon and each plugin."""
+
+    plugins: list[PluginMetrics]
+    memory_bytes: int
+    cpu_seconds: float
+    prometheus: str
+    """The same in the Prometheus text format."""
+
+
+# --- plugins ----------------------------------------------------------------------------------------------------
+
+
+class Install(Params, frozen=True):
+    """Installs a plugin, or another version of an installed one."""
+
+    source: str
+    """A folder."""
+    grant: list[str] | Literal["requested"] = []
+    """Permissions to grant; ``requested`` for all that the manifest asks for."""
+    allow_unsigned: bool = False
+
+
+class InstallResult(Struct, frozen=True, omit_defaults=False):
+    """What was installed."""
+
+    plugin_id: str
+    version: str
+    state: State
+    requested_permissions: list[str]
+
+
+class Call(Params, frozen=True):
+    """Calls a function of a plugin; loads it on demand."""
+
+    plugin_id: str
+    function: str
+    args: msgspec.Raw = msgspec.Raw(b"null")
+    """Any JSON value; handed to the plugin as it is."""
+    timeout_ms: int | None = None
+    """Deadline in ms, 1 … 3 600 000; default 30 000 or the plugin's limit."""
+
+
+class Grant(Params, frozen=True):
+    """Grants or revokes permissions."""
+
+    plugin_id: str
+    permissions: list[str]
+
+
+# --- effects and frames -----------------------------------------------------------------------------------------
+
+
+class EffectParameter(Struct, frozen=True):
+    """One parameter of an effect, for the editor's controls."""
+
+    name: str
+    type: Literal["float", "int", "bool", "color", "choice", "string"] = "float"
+    default: Any = None
+    min: float | None = None
+    max: float | None = None
+    choices: list[str] = []
+    label: str = ""
+
+
+class EffectDefinition(Struct, frozen=True):
+    """What a plugin registers (``effects.register``)."""
+
+    id: str
+    name: str = ""
+    category: str = ""
+    parameters: list[EffectParameter] = []
+
+
+class EffectHandle(Struct, frozen=True):
+    """Answer to ``effects.register``: the number `plugin_process_frame` is called with."""
+
+    effect: int
+
+
+class Effect(Struct, frozen=True, omit_defaults=False):
+    """One effect that a plugin offers."""
+
+    plugin_id: str
+    effect_id: str
+    name: str
+    category: str
+    parameters: list[EffectParameter]
+
+
+class EffectsList(Params, frozen=True):
+    """Lists the effects of active plugins; of one plugin, which is activated on demand."""
+
+    plugin_id: str | None = None
+
+
+class FramesOpen(Params, frozen=True):
+    """Opens a window of frames shared with one plugin."""
+
+    plugin_id: str
+    width: int
+    """Pixels, 16 … 7680."""
+    height: int
+    """Pixels, 16 … 4320."""
+    format: Literal["RGBA8", "RGBA16F", "RGBA32F", "YUV420P8"] = "RGBA8"
+    slots: int = 2
+    """How many frames the window holds, 1 … 64."""
+
+
+class FrameWindow(Struct, frozen=True, omit_defaults=False):
+    """An open window; it belongs to the connection that opened it and closes with it."""
+
+    window_id: int
+    path: str
+    """The shared file: map it and write frames at the offsets."""
+    offsets: list[int]
+    """Byte offset of each slot."""
+    width: int
+    height: int
+    format: str
+    stride: int
+    """Bytes from row to row."""
+    slot_bytes: int
+
+
+class FramesClose(Params, frozen=True):
+    """Closes a window and removes its file."""
+
+    window_id: int
+
+
+class FrameRef(Params, frozen=True):
+    """Which slots of which window to work on."""
+
+    window_id: int
+    input: int = 0
+    """Slot with the input frame."""
+    output: int | None = None
+    """Slot for the result; default: in place."""
+    pts_us: int = 0
+    """Presentation time in µs."""
+    width: int | None = None
+    """If given, must be the window's width."""
+    height: int | None = None
+    """If given, must be the window's height."""
+
+
+class Process(Params, frozen=True):
+    """Runs an effect on one frame."""
+
+    plugin_id: str
+    effect_id: str
+    frame: FrameRef
+    params: msgspec.Raw = msgspec.Raw(b"{}")
+    """Values of the effect's parameters, by name."""
+    deadline_ms: int | None = None
+    """Deadline in ms; default as for calls."""
+
+
+class ProcessResult(Struct, frozen=True, omit_defaults=False):
+    """The frame is done."""
+
+    output: int
+    """Slot that holds the result."""
+    guest_us: int
+    """Time inside the guest, in µs."""
+
+
+# --- console ----------------------------------------------------------------------------------------------------
+
+Level = Literal["trace", "debug", "info", "warn", "error"]
+
+
+class ConsoleGet(Params, frozen=True):
+    """Reads the console."""
+
+    plugin_id: str | None = None
+    since: int = 0
+    """Only messages after this sequence number."""
+
+
+class ConsoleMessage(Struct, frozen=True, omit_defaults=False):
+    """One line of a plugin's log; control characters are escaped."""
+
+    seq: int
+    plugin_id: str
+    level: Level
+    message: str
+    at: str
+    """ISO 8601, UTC."""
+
+
+class ConsoleMessages(Struct, frozen=True, omit_defaults=False):
+    """A part of the console."""
+
+    messages: list[ConsoleMessage]
+    dropped: int
+    """Messages lost to the console's bound or to rate limits since the daemon's start."""
+
+
+class ConsoleClear(Params, frozen=True):
+    """Empties the console of one plugin or of all."""
+
+    plugin_id: str | None = None
+
+
+# --- notifications ----------------------------------------------------------------------------------------------
+
+
+class StateChanged(Struct, frozen=True, omit_defaults=False):
+    """A plugin went from one state to another."""
+
+    plugin_id: str
+    from_: State = msgspec.field(name="from")
+    to: State
+    reason: str | None
+    at: str
+    """ISO 8601, UTC."""
+    seq: int
+    """Counts up by one with every notification of this kind."""
+
+
+class EffectsChanged(Struct, frozen=True, omit_defaults=False):
+    """The effects a plugin offers changed."""
+
+    plugin_id: str
+    effects: list[str]
+
+
+# --- host methods (what guests call) ----------------------------------------------------------------------------
+
+
+class SystemInfo(Struct, frozen=True, omit_defaults=False):
+    """What a plugin may know of the machine."""
+
+    os: str
+    arch: str
+    cpu_count: int
+    daemon_version: str
+    api_version: str
+
+
+# --- the table --------------------------------------------------------------------------------------------------
+
+
+class Method(msgspec.Struct, frozen=True):
+    """One row of the table."""
+
+    name: str
+    params: type
+    result: Any
+    """A type; ``Any`` where the result is the plugin's or the editor's own."""
+    summary: str
+    path: Path = Path.CONTROL
+    permission: str | None = None
+    """What a plugin must have been granted, for host methods."""
+
+
+def _table(*rows: Method) -> dict[str, Method]:
+    return {row.name: row for row in rows}
+
+
+METHODS: Final = _table(
+    Method("initialize", Initialize, InitializeResult, "Open a session and say what this client provides."),
+    Method("rpc.discover", Empty, dict[str, Any], "Describe every method, as OpenRPC 1.3."),
+    Method("daemon.status", Empty, DaemonStatus, "Health of the daemon."),
+    Method("daemon.metrics", Empty, DaemonMetrics, "Figures of the daemon and each plugin."),
+    Method("daemon.shutdown", Empty, None, "Stop the daemon gracefully."),
+    Method("plugins.install", Install, InstallResult, "Install a plugin, or another version of an installed one."),
+    Method("plugins.uninstall", PluginId, PluginInfo, "Stop and remove a plugin."),
+    Method("plugins.load", PluginId, PluginInfo, "Start the plugin's worker and load its module."),
+    Method("plugins.unload", PluginId, PluginInfo, "Stop the plugin's worker."),
+    Method("plugins.activate", PluginId, PluginInfo, "Activate: run lifecycle.activate and main."),
+    Method("plugins.deactivate", PluginId, PluginInfo, "Deactivate; the plugin stays loaded."),
+    Method("plugins.enable", PluginId, PluginInfo, "Allow the plugin to be loaded."),
+    Method("plugins.disable", PluginId, PluginInfo, "Unload the plugin and do not load it on demand."),
+    Method("plugins.reload", PluginId, PluginInfo, "Replace the worker by a fresh one, in the same state."),
+    Method("plugins.list", Empty, list[PluginInfo], "All installed plugins."),
+    Method("plugins.get", PluginId, PluginInfo, "One installed plugin."),
+    Method("plugins.getState", PluginId, State, "The state of a plugin; not_installed for an unknown one."),
+    Method("plugins.call", Call, Any, "Call a function of a plugin.", Path.HOT),
+    Method("plugins.grant", Grant, Permissions, "Grant permissions that the manifest requests."),
+    Method("plugins.revoke", Grant, Permissions, "Revoke permissions, at once."),
+    Method("plugins.getPermissions", PluginId, Permissions, "What a plugin requested and was granted."),
+    Method("effects.list", EffectsList, list[Effect], "The effects that plugins offer."),
+    Method("effects.process", Process, ProcessResult, "Run an effect on one frame of a window.", Path.HOT),
+    Method("frames.open", FramesOpen, FrameWindow, "Open a window of frames shared with one plugin."),
+    Method("frames.close", FramesClose, None, "Close a window."),
+    Method("console.get", ConsoleGet, ConsoleMessages, "What plugins have logged."),
+    Method("console.clear", ConsoleClear, None, "Empty the console."),
+)
+"""What clients may call."""
+
+HOST_METHODS: Final = _table(
+    Method("timeline.getState", Empty, Any, "The whole timeline.", permission="timeline.read"),
+    Method("timeline.getCurrentTime", Empty, Any, "The playhead.", permission="timeline.read"),
+    Method("timeline.getSelectedClips", Empty, Any, "The selected clips.", permission="timeline.read"),
+    Method("timeline.addClip", dict[str, Any], Any, "Add a clip to a track.", permission="timeline.write"),
+    Method("timeline.removeClip", dict[str, Any], Any, "Remove a clip.", permission="timeline.write"),
+    Method("timeline.updateClip", dict[str, Any], Any, "Change a clip.", permission="timeline.write"),
+    Method("media.getInfo", dict[str, Any], Any, "Streams and duration of a media file.", permission="media.read"),
+    Method("media.generateThumbnail", dict[str, Any], Any, "A picture of one frame.", permission="media.read"),
+    Method("effects.register", EffectDefinition, EffectHandle, "Offer an effect.", permission="effects.create"),
+    Method("effects.create", dict[str, Any], Any, "Create an effect instance.", permission="effects.create"),
+    Method("effects.applyToClip", dict[str, Any], Any, "Put an effect on a clip.", permission="effects.apply"),
+    Method("ui.createPanel", dict[str, Any], Any, "Open a panel.", permission="ui.create"),
+    Method("ui.showDialog", dict[str, Any], Any, "Ask the user something.", permission="ui.dialog"),
+    Method("ui.addMenuItem", dict[str, Any], Any, "Add a menu item.", permission="ui.create"),
+    Method("ui.removeMenuItem", dict[str, Any], Any, "Remove a menu item.", permission="ui.create"),
+    Method("ui.showNotification", dict[str, Any], Any, "Tell the user something.", permission="ui.create"),
+    Method("ui.pickFile", dict[str, Any], Any, "Let the user pick a file.", permission="ui.dialog"),
+    Method("ui.pickDirectory", dict[str, Any], Any, "Let the user pick a folder.", permission="ui.dialog"),
+    Method("system.getInfo", Empty, SystemInfo, "The machine and the host.", permission="system.info"),
+)
+"""What a guest may ask for by ``timeline.host_call``; all but ``effects.register`` and ``system.*`` go to a client."""
+
+NOTIFICATIONS: Final = _table(
+    Method("plugins.stateChanged", StateChanged, None, "A plugin went from one state to another."),
+    Method("plugins.console", ConsoleMessage, None, "A plugin logged something."),
+    Method("effects.changed", EffectsChanged, None, "The effects a plugin offers changed."),
+    Method("$/progress", dict[str, Any], None, "Progress of a long request: {token, value}."),
+)
+"""What the daemon tells its clients."""
+
+CLIENT_NOTIFICATIONS: Final = _table(
+    Method("$/cancelRequest", CancelRequest, None, "Cancel a request of this connection."),
+)
+"""What clients may tell the daemon."""
+
+PIXEL_FORMATS: Final = {member.name: member for member in PixelFormat}

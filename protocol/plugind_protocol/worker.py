@@ -1,0 +1,236 @@
+"""The private protocol between supervisor, zygote and workers: never seen by clients, never stable between versions.
+
+Two Unix sockets make a worker's channel. *Messages* carries length-prefixed messages both ways; the worker's main
+thread reads it. *Control* carries fixed-size orders from the supervisor, some with a descriptor (SCM_RIGHTS); a
+thread of its own reads it, so that a guest that computes can be interrupted.
+
+A message is a header (body length, kind, call number) and a body. Payloads of plugins are JSON bytes that neither
+side decodes; everything around them is fixed binary or a msgspec struct.
+"""
+
+import enum
+import struct
+from typing import Final
+
+import msgspec
+
+HEADER: Final = struct.Struct("<IHxxI")
+"""``u32 body length, u16 kind, 2 padding bytes, u32 call number``: 12 bytes."""
+MAX_BODY_BYTES: Final = 16 * 1024 * 1024 + 64 * 1024
+"""Largest body, in bytes: a client's largest message and its frame."""
+
+CONTROL: Final = struct.Struct("<HxxI")
+"""``u16 order, u32 number``: 8 bytes."""
+
+PROCESS: Final = struct.Struct("<IIIIq")
+"""Head of a PROCESS body: ``u32 effect handle, window, input slot, output slot, i64 pts in µs``; then params JSON."""
+PROCESSED: Final = struct.Struct("<II")
+"""Body of PROCESSED: ``u32 the guest's return code, u32 time inside the guest in µs``."""
+_NAME: Final = struct.Struct("<H")
+
+
+class Kind(enum.IntEnum):
+    """Kinds of messages."""
+
+    # supervisor → worker
+    CALL = 1
+    """A name (`with_name`) and JSON params; answered by RESULT or ERROR."""
+    HOOK = 2
+    """Like CALL, for lifecycle hooks: remembered, and run again when a trap makes a fresh instance necessary."""
+    PROCESS = 3
+    """A frame; answered by PROCESSED or ERROR."""
+    WINDOW_OPEN = 4
+    """`Window`; its descriptor comes by `Order.WINDOW` on the control socket. Answered by RESULT or ERROR."""
+    WINDOW_CLOSE = 5
+    """`Window`; answered by RESULT or ERROR."""
+    HOST_RESULT = 6
+    """JSON answer to a HOST_CALL of the same call number."""
+    HOST_ERROR = 7
+    """JSON error object answering a HOST_CALL."""
+    PING = 8
+    """Answered by RESULT ``null`` between calls."""
+
+    # worker → supervisor
+    READY = 32
+    """`Ready`; the first message of a worker whose module is instantiated."""
+    FAILED = 33
+    """`plugind_protocol.errors.ErrorObject`: it could not start; the worker exits."""
+    RESULT = 34
+    """The JSON result of a call."""
+    ERROR = 35
+    """An ErrorObject: why a call failed."""
+    PROCESSED = 36
+    """`PROCESSED`."""
+    HOST_CALL = 37
+    """A host method's name (`with_name`) and JSON params, during the call of that number."""
+    LOG = 38
+    """One level byte (0 trace … 4 error), then UTF-8 text."""
+
+
+class Order(enum.IntEnum):
+    """Orders on the control socket."""
+
+    INTERRUPT = 1
+    """Stop the guest if the call of this number runs, or skip it when its turn comes; answered by ERROR."""
+    WINDOW = 2
+    """The descriptor of the window of this number is attached."""
+
+
+class Ready(msgspec.Struct):
+    """What a worker says when it can take calls."""
+
+    abi: str
+    functions: list[str]
+    """Callable exports, for the numeric ABI."""
+
+
+class Window(msgspec.Struct):
+    """A window of frames, as the worker needs to know it."""
+
+    window: int
+    width: int
+    height: int
+    stride: int
+    format: int
+    slot_bytes: int
+    slots: int
+
+
+class Launch(msgspec.Struct):
+    """What the zygote gets for a new worker; the descriptors follow in this order: messages, control, artefact."""
+
+    plugin_id: str
+    version: str
+    engine: str
+    abi: str
+    memory_bytes: int
+    """Cap of the guest's linear memory, frame windows not counted."""
+    table_elements: int
+    max_result_bytes: int
+    """Largest result or host-call params copied out of the guest, in bytes."""
+
+
+class Compile(msgspec.Struct):
+    """What the zygote gets for a compiling child; the descriptors follow: messages, source, output (empty file).
+
+    The child answers on *messages* with READY and a `Compiled` body, or FAILED, and exits.
+    """
+
+    engine: str
+    text: bool
+    """The source is WebAssembly text."""
+
+
+class Compiled(msgspec.Struct):
+    """What compiling has found out about a module."""
+
+    abi: str
+    functions: list[str]
+
+
+class Spawn(msgspec.Struct):
+    """One request to the zygote: exactly one of the two is set. Sent as one datagram with its descriptors."""
+
+    number: int
+    launch: Launch | None = None
+    compile: Compile | None = None
+
+
+class Spawned(msgspec.Struct):
+    """The zygote's answer to a Spawn, with a pidfd attached; ``pid`` 0 means that forking failed with ``error``."""
+
+    number: int
+    pid: int
+    error: str = ""
+
+
+class Exited(msgspec.Struct):
+    """The zygote reaped a child."""
+
+    pid: int
+    status: int
+    """As of ``os.waitstatus_to_exitcode``: the exit code, or minus the signal's number."""
+
+
+class ZygoteReady(msgspec.Struct):
+    """The zygote's first datagram."""
+
+    engine: str
+    engine_version: str
+    settings: str
+    """Fingerprint of engine and settings; compiled artefacts carry over only between equal ones."""
+
+
+class ZygoteMessage(msgspec.Struct, omit_defaults=True):
+    """Every datagram from the zygote: exactly one field is set."""
+
+    ready: ZygoteReady | None = None
+    spawned: Spawned | None = None
+    exited: Exited | None = None
+
+
+def encode(kind: Kind, call: int, body: bytes = b"") -> bytes:
+    """Frame one message.
+
+    Args:
+        kind: What it is.
+        call: Number of the call it belongs to, 0 where there is none.
+        body: At most `MAX_BODY_BYTES`.
+    """
+    return HEADER.pack(len(body), kind, call) + body
+
+
+def with_name(name: bytes, payload: bytes) -> bytes:
+    """Build the body of CALL, HOOK and HOST_CALL: a name (at most 65535 bytes) and a JSON text."""
+    return _NAME.pack(len(name)) + name + payload
+
+
+def split_name(body: bytes) -> tuple[bytes, bytes]:
+    """Undo `with_name`.
+
+    Raises:
+        ValueError: The body is shorter than it says.
+    """
+    if len(body) < 2:
+        raise ValueError("body too short for a name")
+    end = 2 + _NAME.unpack_from(body)[0]
+    if len(body) < end:
+        raise ValueError("body shorter than its name")
+    return body[2:end], body[end:]
+
+
+class Decoder:
+    """Splits a byte stream into messages.
+
+    Args:
+        max_body: Largest body accepted, in bytes.
+    """
+
+    __slots__ = ("_buffer", "_max")
+
+    def __init__(self, *, max_body: int = MAX_BODY_BYTES) -> None:
+        self._buffer = bytearray()
+        self._max = max_body
+
+    def feed(self, data: bytes) -> list[tuple[int, int, bytes]]:
+        """Take bytes as they arrived and return ``(kind, call, body)`` of each whole message.
+
+        Raises:
+            ValueError: A body is announced that is larger than allowed.
+        """
+        buffer = self._buffer
+        buffer += data
+        out: list[tuple[int, int, bytes]] = []
+        start, have = 0, len(buffer)
+        while have - start >= HEADER.size:
+            length, kind, call = HEADER.unpack_from(buffer, start)
+            if length > self._max:
+                raise ValueError(f"message of {length} bytes, over {self._max}")
+            end = start + HEADER.size + length
+            if have < end:
+                break
+            out.append((kind, call, bytes(buffer[start + HEADER.size : end])))
+            start = end
+        if start:
+            del buffer[:start]
+        return out
