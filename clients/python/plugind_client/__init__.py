@@ -1,0 +1,24 @@
+"""Client of plugind: `AsyncClient` for anyio programs, `Client` for all others, `FrameBuffers` for pixels.
+
+Answers and params are the structs of `plugind_protocol.methods`, errors the classes of `plugind_protocol.errors`.
+"""
+
+from plugind_client.async_client import AsyncClient, default_path
+from plugind_client.client import BlockingNotifications, Client
+from plugind_client.errors import Disconnected, NoDaemon, UnexpectedAnswer
+from plugind_client.frames import FrameBuffers
+from plugind_client.handlers import Handler
+from plugind_client.notifications import Notifications
+
+__all__ = [
+    "AsyncClient",
+    "BlockingNotifications",
+    "Client",
+    "Disconnected",
+    "FrameBuffers",
+    "Handler",
+    "NoDaemon",
+    "Notifications",
+    "UnexpectedAnswer",
+    "default_path",
+]

@@ -1,0 +1,175 @@
+"""The client for asynchronous programs (asyncio or trio, through anyio)."""
+
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import cache
+from typing import Any, Final, Literal, Self, TypeVar, overload
+
+import anyio
+import msgspec
+
+from plugind_client.calls import Calls
+from plugind_client.connection import Connection
+from plugind_client.errors import NoDaemon, UnexpectedAnswer
+from plugind_client.handlers import Handler, namespaces
+from plugind_client.notifications import DEFAULT_CAPACITY, Notifications
+from plugind_protocol import PROTOCOL_VERSION, endpoint
+from plugind_protocol import methods as m
+
+T = TypeVar("T")
+
+CONNECT_SECONDS: Final = 10.0
+"""How long a daemon may take to accept and to answer ``initialize``."""
+
+
+class AsyncClient(Calls):
+    """A session with the daemon: its methods as typed coroutines, its notifications as async iterators.
+
+    ``async with AsyncClient.connect(name="my-tool") as client: await client.list_plugins()``
+    """
+
+    def __init__(self, connection: Connection, session: m.InitializeResult) -> None:
+        self._connection = connection
+        self.session = session
+        """What the daemon said it is and offers."""
+
+    @classmethod
+    @asynccontextmanager
+    async def connect(
+        cls,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        name: str = "plugind-client",
+        version: str = "",
+        provides: Sequence[m.Namespace] | None = None,
+        handlers: Mapping[str, Handler] | None = None,
+    ) -> AsyncIterator[Self]:
+        """Open a session.
+
+        Args:
+            path: The daemon's socket; default as `plugind_protocol.endpoint` has it.
+            name: Who connects, for the daemon's log.
+            version: Version of who connects.
+            provides: Host namespaces to answer for plugins; default: those the handlers serve.
+            handlers: Who answers requests of the daemon: ``timeline`` for a whole namespace, ``timeline.getState`` for
+                one method, which goes first. Called as ``await handler(method, params)``.
+
+        Yields:
+            The client; closed at the end of the block.
+
+        Raises:
+            NoDaemon: Nobody listens, it may not be used, or it did not answer in time.
+        """
+        where = default_path() if path is None else os.fspath(path)
+        serving = dict(handlers or {})
+        opening = m.Initialize(
+            client=m.ClientInfo(name=name, version=version),
+            protocol_version=PROTOCOL_VERSION,
+            provides=namespaces(serving) if provides is None else list(provides),
+        )
+        connection = await _connect(where, serving)
+        failure: Exception | None = None
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(connection.run)
+            try:
+                yield cls(connection, await _initialize(connection, opening, where))
+            except Exception as exc:
+                failure = exc
+            tasks.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
+
+    async def call(self, method: str, params: Any = None) -> Any:
+        """Call any method by its name.
+
+        Args:
+            method: A name of `plugind_protocol.methods.METHODS`, or any other the daemon may know.
+            params: The method's params struct, or anything msgspec encodes the same; None for no params.
+
+        Returns:
+            The result, typed by the method table; of a method outside it, plain JSON values.
+
+        Raises:
+            PlugindError: The daemon answered with an error; its class is that of the error's code.
+            Disconnected: The connection is or was lost.
+            UnexpectedAnswer: The result is not what the table says.
+        """
+        row = m.METHODS.get(method)
+        return _decode(method, await self.call_raw(method, params), row.result if row else Any)
+
+    async def call_raw(self, method: str, params: Any = None) -> msgspec.Raw:
+        """Call any method and return its result as the JSON it came as; otherwise as `call`."""
+        return await self._connection.request(method, m.Empty() if params is None else params)
+
+    @overload
+    def notifications(
+        self, method: Literal["plugins.stateChanged"], *, capacity: int = ...
+    ) -> Notifications[m.StateChanged]: ...
+
+    @overload
+    def notifications(
+        self, method: Literal["plugins.console"], *, capacity: int = ...
+    ) -> Notifications[m.ConsoleMessage]: ...
+
+    @overload
+    def notifications(
+        self, method: Literal["effects.changed"], *, capacity: int = ...
+    ) -> Notifications[m.EffectsChanged]: ...
+
+    @overload
+    def notifications(self, method: str, *, capacity: int = ...) -> Notifications[Any]: ...
+
+    def notifications(self, method: str, *, capacity: int = DEFAULT_CAPACITY) -> Notifications[Any]:
+        """Return the notifications of a method, from now on, as an async iterator over their params.
+
+        Args:
+            method: Name of the notification.
+            capacity: How many are kept while nobody reads; beyond it the oldest go, and ``dropped`` counts them.
+        """
+        return self._connection.subscribe(method, capacity=capacity)
+
+    async def _ask(self, method: str, params: m.Params, result: type[T]) -> T:
+        decoded: T = _decode(method, await self._connection.request(method, params), result)
+        return decoded
+
+
+def default_path() -> str:
+    """Return where this user's daemon listens by default."""
+    uid = os.getuid() if sys.platform != "win32" else 0
+    return endpoint.default_path(environ=os.environ, uid=uid, platform=sys.platform)
+
+
+async def _connect(path: str, handlers: Mapping[str, Handler]) -> Connection:
+    try:
+        with anyio.fail_after(CONNECT_SECONDS):
+            return Connection(await anyio.connect_unix(path), handlers=handlers)
+    except FileNotFoundError as exc:
+        raise NoDaemon(path, "no such socket") from exc
+    except TimeoutError as exc:
+        raise NoDaemon(path, "it does not accept connections") from exc
+    except OSError as exc:
+        raise NoDaemon(path, (exc.strerror or str(exc)).lower()) from exc
+
+
+async def _initialize(connection: Connection, opening: m.Initialize, path: str) -> m.InitializeResult:
+    try:
+        with anyio.fail_after(CONNECT_SECONDS):
+            answer = await connection.request("initialize", opening)
+    except TimeoutError as exc:
+        raise NoDaemon(path, f"no answer to initialize within {CONNECT_SECONDS:g} s") from exc
+    result: m.InitializeResult = _decode("initialize", answer, m.InitializeResult)
+    return result
+
+
+@cache
+def _decoder(result: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(result)
+
+
+def _decode(method: str, answer: msgspec.Raw, result: Any) -> Any:
+    try:
+        return _decoder(result).decode(answer)
+    except msgspec.DecodeError as exc:
+        raise UnexpectedAnswer(f"{method}: {exc}") from exc

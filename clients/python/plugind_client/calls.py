@@ -1,0 +1,194 @@
+"""The contract's methods as typed coroutines, one each, over a single generic call.
+
+``plugins.install`` is ``install``, ``plugins.list`` is ``list_plugins``; outside that namespace ``effects.process`` is
+``effects_process``. Every one raises `plugind_protocol.errors.PlugindError` classes and `Disconnected`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+from plugind_protocol import methods as m
+
+T = TypeVar("T")
+
+PixelFormatName = Literal["RGBA8", "RGBA16F", "RGBA32F", "YUV420P8"]
+
+
+class Calls(ABC):
+    """What can be asked of the daemon."""
+
+    @abstractmethod
+    async def _ask(self, method: str, params: m.Params, result: type[T]) -> T:
+        """Send a request and decode its result."""
+
+    # --- daemon
+
+    async def daemon_status(self) -> m.DaemonStatus:
+        """Health of the daemon."""
+        return await self._ask("daemon.status", m.Empty(), m.DaemonStatus)
+
+    async def daemon_metrics(self) -> m.DaemonMetrics:
+        """Figures of the daemon and each plugin."""
+        return await self._ask("daemon.metrics", m.Empty(), m.DaemonMetrics)
+
+    async def daemon_shutdown(self) -> None:
+        """Stop the daemon gracefully."""
+        await self._ask("daemon.shutdown", m.Empty(), msgspec.Raw)
+
+    async def rpc_discover(self) -> dict[str, Any]:
+        """Describe every method, as OpenRPC 1.3."""
+        return await self._ask("rpc.discover", m.Empty(), dict[str, Any])
+
+    # --- plugins
+
+    async def install(
+        self, source: str, *, grant: Sequence[str] | Literal["requested"] = (), allow_unsigned: bool = False
+    ) -> m.InstallResult:
+        """Install a plugin, or another version of an installed one.
+
+        Args:
+            source: A folder or package, as the daemon sees it: make it absolute.
+            grant: Permissions to grant at once, or ``requested`` for all that the manifest asks for.
+            allow_unsigned: Whether an unsigned package will do.
+        """
+        granted: list[str] | Literal["requested"] = "requested" if grant == "requested" else list(grant)
+        params = m.Install(source=source, grant=granted, allow_unsigned=allow_unsigned)
+        return await self._ask("plugins.install", params, m.InstallResult)
+
+    async def uninstall(self, plugin_id: str) -> m.PluginInfo:
+        """Stop and remove a plugin."""
+        return await self._ask("plugins.uninstall", m.PluginId(plugin_id=plugin_id), m.PluginInfo)
+
+    async def load(self, plugin_id: str) -> m.PluginInfo:
+        """Start the plugin's worker and load its module."""
+        return await self._ask("plugins.load", m.PluginId(plugin_id=plugin_id), m.PluginInfo)
+
+    async def unload(self, plugin_id: str) -> m.PluginInfo:
+        """Stop the plugin's worker."""
+        return await self._ask("plugins.unload", m.PluginId(plugin_id=plugin_id), m.PluginInfo)
+
+    async def activate(self, plugin_id: str) -> m.PluginInfo:
+        """Activate: run lifecycle.activate and main."""
+        return await self._ask("plugins.activate", m.PluginId(plugin_id=plugin_id), m.PluginInfo)
+
+    async def deactivate(self, plugin_id: str) -> m.PluginInfo:
+        """Deactivate; the plugin stays loaded."""
+        return await self._ask("plugins.deactivate", m.PluginId(plugin_id=plugin_id), m.PluginInfo)
+
+    async def enable(self, plugin_id: str) -> m.PluginInfo:
+        """Allow the plugin to be loaded."""
+        return await self._ask("plugins.enable", m.PluginId(plugin_id=plugin_id), m.PluginInfo)
+
+    async def disable(self, plugin_id: str) -> m.PluginInfo:
+        """Unload the plugin and do not load it on demand."""
+        return await self._ask("plugins.disable", m.PluginId(plugin_id=plugin_id), m.PluginInfo)
+
+    async def reload(self, plugin_id: str) -> m.PluginInfo:
+        """Replace the worker by a fresh one, in the same state."""
+        return await self._ask("plugins.reload", m.PluginId(plugin_id=plugin_id), m.PluginInfo)
+
+    async def list_plugins(self) -> list[m.PluginInfo]:
+        """All installed plugins."""
+        return await self._ask("plugins.list", m.Empty(), list[m.PluginInfo])
+
+    async def get_plugin(self, plugin_id: str) -> m.PluginInfo:
+        """One installed plugin."""
+        return await self._ask("plugins.get", m.PluginId(plugin_id=plugin_id), m.PluginInfo)
+
+    async def get_state(self, plugin_id: str) -> m.State:
+        """The state of a plugin; ``not_installed`` for an unknown one."""
+        return await self._ask("plugins.getState", m.PluginId(plugin_id=plugin_id), m.State)
+
+    async def call_plugin(
+        self, plugin_id: str, function: str, *, args: Any = None, timeout_ms: int | None = None
+    ) -> Any:
+        """Call a function of a plugin, which is loaded on demand.
+
+        Args:
+            plugin_id: The plugin.
+            function: Its function.
+            args: Any value msgspec can encode; `msgspec.Raw` is JSON already.
+            timeout_ms: Deadline in ms, 1 … 3 600 000; None for the daemon's default.
+
+        Returns:
+            The function's own result.
+        """
+        params = m.Call(plugin_id=plugin_id, function=function, args=_raw(args), timeout_ms=timeout_ms)
+        return msgspec.json.decode(await self._ask("plugins.call", params, msgspec.Raw))
+
+    async def grant(self, plugin_id: str, permissions: Sequence[str]) -> m.Permissions:
+        """Grant permissions that the manifest requests."""
+        params = m.Grant(plugin_id=plugin_id, permissions=list(permissions))
+        return await self._ask("plugins.grant", params, m.Permissions)
+
+    async def revoke(self, plugin_id: str, permissions: Sequence[str]) -> m.Permissions:
+        """Revoke permissions, at once."""
+        params = m.Grant(plugin_id=plugin_id, permissions=list(permissions))
+        return await self._ask("plugins.revoke", params, m.Permissions)
+
+    async def get_permissions(self, plugin_id: str) -> m.Permissions:
+        """What a plugin requested and was granted."""
+        return await self._ask("plugins.getPermissions", m.PluginId(plugin_id=plugin_id), m.Permissions)
+
+    # --- effects and frames
+
+    async def effects_list(self, plugin_id: str | None = None) -> list[m.Effect]:
+        """The effects of active plugins; or of one plugin, which is activated on demand."""
+        return await self._ask("effects.list", m.EffectsList(plugin_id=plugin_id), list[m.Effect])
+
+    async def effects_process(
+        self, plugin_id: str, effect_id: str, *, frame: m.FrameRef, params: Any = None, deadline_ms: int | None = None
+    ) -> m.ProcessResult:
+        """Run an effect on one frame of an open window.
+
+        Args:
+            plugin_id: The plugin.
+            effect_id: Its effect.
+            frame: Window and slots.
+            params: Values of the effect's parameters by name; `msgspec.Raw` is JSON already.
+            deadline_ms: Deadline in ms; None for the daemon's default.
+        """
+        process = m.Process(
+            plugin_id=plugin_id,
+            effect_id=effect_id,
+            frame=frame,
+            params=_raw({} if params is None else params),
+            deadline_ms=deadline_ms,
+        )
+        return await self._ask("effects.process", process, m.ProcessResult)
+
+    async def frames_open(
+        self, plugin_id: str, *, width: int, height: int, pixel_format: PixelFormatName = "RGBA8", slots: int = 2
+    ) -> m.FrameWindow:
+        """Open a window of frames shared with one plugin; it belongs to this connection and closes with it.
+
+        Args:
+            plugin_id: The plugin.
+            width: Pixels, 16 … 7680.
+            height: Pixels, 16 … 4320.
+            pixel_format: Format of every slot.
+            slots: How many frames the window holds, 1 … 64.
+        """
+        params = m.FramesOpen(plugin_id=plugin_id, width=width, height=height, format=pixel_format, slots=slots)
+        return await self._ask("frames.open", params, m.FrameWindow)
+
+    async def frames_close(self, window_id: int) -> None:
+        """Close a window."""
+        await self._ask("frames.close", m.FramesClose(window_id=window_id), msgspec.Raw)
+
+    # --- console
+
+    async def console_get(self, plugin_id: str | None = None, *, since: int = 0) -> m.ConsoleMessages:
+        """What plugins have logged, after the sequence number ``since``."""
+        return await self._ask("console.get", m.ConsoleGet(plugin_id=plugin_id, since=since), m.ConsoleMessages)
+
+    async def console_clear(self, plugin_id: str | None = None) -> None:
+        """Empty the console of one plugin or of all."""
+        await self._ask("console.clear", m.ConsoleClear(plugin_id=plugin_id), msgspec.Raw)
+
+
+def _raw(value: Any) -> msgspec.Raw:
+    return value if isinstance(value, msgspec.Raw) else msgspec.Raw(msgspec.json.encode(value))

@@ -1,0 +1,177 @@
+"""The client for programs without an event loop: the same names, each call blocks."""
+
+import os
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Concatenate, Final, Generic, Literal, ParamSpec, Self, TypeVar, overload
+
+import anyio
+import anyio.to_thread
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from plugind_client.async_client import AsyncClient
+from plugind_client.notifications import DEFAULT_CAPACITY, Notifications
+from plugind_protocol import methods as m
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+BlockingHandler = Callable[[str, Any], Any]
+"""``handler(method, params)``, run in a thread of its own."""
+
+
+def _blocking(method: Callable[Concatenate[AsyncClient, P], Awaitable[T]]) -> Callable[Concatenate["Client", P], T]:
+    """Turn a coroutine method of `AsyncClient` into the method of `Client` that waits for it."""
+
+    def call(self: "Client", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        async def run() -> T:
+            return await method(self.asynchronous, *args, **kwargs)
+
+        return _wait(self.portal, run)
+
+    call.__name__, call.__doc__ = method.__name__, method.__doc__
+    return call
+
+
+class BlockingNotifications(Generic[T]):
+    """`Notifications` for a program without an event loop: iterate with ``for``."""
+
+    def __init__(self, portal: BlockingPortal, notifications: Notifications[T]) -> None:
+        self._portal = portal
+        self._notifications = notifications
+
+    @property
+    def dropped(self) -> int:
+        """Notifications lost so far because the reader was too slow."""
+        return self._notifications.dropped
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> T:
+        try:
+            return self.next()
+        except StopAsyncIteration:
+            raise StopIteration from None
+
+    def next(self, *, timeout: float | None = None) -> T:
+        """Wait for the next one.
+
+        Args:
+            timeout: Seconds to wait; None for ever.
+
+        Raises:
+            TimeoutError: None came in time.
+            Disconnected: The connection was lost.
+        """
+
+        async def run() -> T:
+            with anyio.fail_after(timeout):
+                return await anext(self._notifications)
+
+        return _wait(self._portal, run)
+
+
+class Client:
+    """A session with the daemon for a program without an event loop.
+
+    ``with Client.connect(name="my-tool") as client: client.list_plugins()``
+    """
+
+    def __init__(self, portal: BlockingPortal, asynchronous: AsyncClient) -> None:
+        self.portal: Final = portal
+        """Runs coroutines in the client's event loop."""
+        self.asynchronous: Final = asynchronous
+        """The client underneath, for use within `portal`."""
+        self.session = asynchronous.session
+        """What the daemon said it is and offers."""
+
+    @classmethod
+    @contextmanager
+    def connect(
+        cls,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        name: str = "plugind-client",
+        version: str = "",
+        provides: Sequence[m.Namespace] | None = None,
+        handlers: Mapping[str, BlockingHandler] | None = None,
+    ) -> Iterator[Self]:
+        """Open a session; as `AsyncClient.connect`, with plain functions for handlers."""
+        threaded = {key: _threaded(handler) for key, handler in (handlers or {}).items()}
+        with start_blocking_portal() as portal:
+            opened = AsyncClient.connect(path, name=name, version=version, provides=provides, handlers=threaded)
+            with portal.wrap_async_context_manager(opened) as asynchronous:
+                yield cls(portal, asynchronous)
+
+    call = _blocking(AsyncClient.call)
+    call_raw = _blocking(AsyncClient.call_raw)
+    daemon_status = _blocking(AsyncClient.daemon_status)
+    daemon_metrics = _blocking(AsyncClient.daemon_metrics)
+    daemon_shutdown = _blocking(AsyncClient.daemon_shutdown)
+    rpc_discover = _blocking(AsyncClient.rpc_discover)
+    install = _blocking(AsyncClient.install)
+    uninstall = _blocking(AsyncClient.uninstall)
+    load = _blocking(AsyncClient.load)
+    unload = _blocking(AsyncClient.unload)
+    activate = _blocking(AsyncClient.activate)
+    deactivate = _blocking(AsyncClient.deactivate)
+    enable = _blocking(AsyncClient.enable)
+    disable = _blocking(AsyncClient.disable)
+    reload = _blocking(AsyncClient.reload)
+    list_plugins = _blocking(AsyncClient.list_plugins)
+    get_plugin = _blocking(AsyncClient.get_plugin)
+    get_state = _blocking(AsyncClient.get_state)
+    call_plugin = _blocking(AsyncClient.call_plugin)
+    grant = _blocking(AsyncClient.grant)
+    revoke = _blocking(AsyncClient.revoke)
+    get_permissions = _blocking(AsyncClient.get_permissions)
+    effects_list = _blocking(AsyncClient.effects_list)
+    effects_process = _blocking(AsyncClient.effects_process)
+    frames_open = _blocking(AsyncClient.frames_open)
+    frames_close = _blocking(AsyncClient.frames_close)
+    console_get = _blocking(AsyncClient.console_get)
+    console_clear = _blocking(AsyncClient.console_clear)
+
+    @overload
+    def notifications(
+        self, method: Literal["plugins.stateChanged"], *, capacity: int = ...
+    ) -> BlockingNotifications[m.StateChanged]: ...
+
+    @overload
+    def notifications(
+        self, method: Literal["plugins.console"], *, capacity: int = ...
+    ) -> BlockingNotifications[m.ConsoleMessage]: ...
+
+    @overload
+    def notifications(
+        self, method: Literal["effects.changed"], *, capacity: int = ...
+    ) -> BlockingNotifications[m.EffectsChanged]: ...
+
+    @overload
+    def notifications(self, method: str, *, capacity: int = ...) -> BlockingNotifications[Any]: ...
+
+    def notifications(self, method: str, *, capacity: int = DEFAULT_CAPACITY) -> BlockingNotifications[Any]:
+        """Return the notifications of a method, from now on; as `AsyncClient.notifications`."""
+
+        async def run() -> Notifications[Any]:
+            return self.asynchronous.notifications(method, capacity=capacity)
+
+        return BlockingNotifications(self.portal, _wait(self.portal, run))
+
+
+def _wait(portal: BlockingPortal, run: Callable[[], Awaitable[T]]) -> T:
+    """Run a coroutine in the portal's loop; an interrupted wait (Ctrl-C) cancels it, and so the request."""
+    future = portal.start_task_soon(run)
+    try:
+        return future.result()
+    except BaseException:
+        future.cancel()
+        raise
+
+
+def _threaded(handler: BlockingHandler) -> Callable[[str, Any], Awaitable[Any]]:
+    async def run(method: str, params: Any) -> Any:
+        return await anyio.to_thread.run_sync(handler, method, params)
+
+    return run
