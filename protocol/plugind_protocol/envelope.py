@@ -22,6 +22,7 @@ _STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 _ONE_KIND: Final = bytes.maketrans(b"{}", b"[]")
 _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]", re.DOTALL)
+_BLANK_OR_ARRAY: Final = (b"[", b" ", b"\t", b"\r", b"\n")
 _DELTA: Final = {ord("["): 1, ord("]"): -1}
 
 
@@ -46,11 +47,12 @@ _batch_decoder: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _encoder: Final = msgspec.json.Encoder()
 
 
-def decode(text: bytes) -> Message | list[msgspec.Raw]:
+def decode(text: bytes, *, max_nesting: int = MAX_NESTING) -> Message | list[msgspec.Raw]:
     """Decode one message text.
 
     Args:
         text: The bytes of one message, framing removed.
+        max_nesting: Deepest nesting of arrays and objects.
 
     Returns:
         The message; or, for a batch, its undecoded members (`decode_member` each).
@@ -59,8 +61,8 @@ def decode(text: bytes) -> Message | list[msgspec.Raw]:
         ParseError: Not JSON, not UTF-8, nested too deep, lone surrogates.
         InvalidRequest: JSON, but not an envelope: wrong types, a doubled key, an empty batch.
     """
-    check_text(text)
-    if text[:1] == b"[":
+    check_text(text, max_nesting=max_nesting)
+    if text[:1] in _BLANK_OR_ARRAY and text.lstrip()[:1] == b"[":
         try:
             members = _batch_decoder.decode(text)
         except msgspec.DecodeError as exc:
@@ -94,19 +96,23 @@ def decode_member(text: bytes | msgspec.Raw) -> Message:
     return message
 
 
-def check_text(text: bytes) -> None:
+def check_text(text: bytes, *, max_nesting: int = MAX_NESTING) -> None:
     """Check what holds for the whole text, parts that stay undecoded included.
 
+    Args:
+        text: The bytes of one message.
+        max_nesting: Deepest nesting of arrays and objects.
+
     Raises:
-        ParseError: Not UTF-8, nested deeper than `MAX_NESTING`, or a surrogate escape without its pair.
+        ParseError: Not UTF-8, nested too deep, or a surrogate escape without its pair.
     """
     if not text.isascii():
         try:
             text.decode()
         except UnicodeDecodeError as exc:
             raise ParseError(f"Invalid JSON: not UTF-8 at byte {exc.start}") from exc
-    if text.count(b"[") + text.count(b"{") > MAX_NESTING and _depth_exceeds(text, MAX_NESTING):
-        raise ParseError(f"Invalid JSON: nested deeper than {MAX_NESTING}")
+    if text.count(b"[") + text.count(b"{") > max_nesting and _depth_exceeds(text, max_nesting):
+        raise ParseError(f"Invalid JSON: nested deeper than {max_nesting}")
     if _SURROGATE.search(text) and _has_lone_surrogate(text):
         raise ParseError("Invalid JSON: surrogate escape without its pair")
 

@@ -79,6 +79,11 @@ class Decoder:
         """Whether a message has begun and not ended (for idle timers)."""
         return bool(self._buffer) or self._need is not None or self._skip > 0
 
+    @property
+    def mid_header(self) -> bool:
+        """Whether a header block has begun and not ended."""
+        return self.framing is Framing.HEADERS and self._need is None and bool(self._buffer)
+
     def feed(self, data: bytes) -> list[bytes | Oversized]:
         """Take bytes as they arrived and return the messages that are complete now.
 
