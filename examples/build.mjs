@@ -1,0 +1,32 @@
+// Builds every AssemblyScript module of the examples and of the test guests.
+// Usage: node build.mjs [FOLDER]
+// FOLDER receives the modules instead of the plugin folders, as <plugin>/plugin.wasm.
+
+import { mkdir } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import asc from "assemblyscript/asc";
+
+const examples = dirname(fileURLToPath(import.meta.url));
+const plugins = ["color-grade", "gaussian-blur", "invert", "../tests/plugins/probe"];
+
+// "stub": no garbage collector is linked, our guests never allocate managed objects (assembly-common/memory.ts).
+// "abort=": a failed check is a plain trap rather than an import that the ABI does not have.
+const options = [
+  ...["--runtime", "stub", "--use", "abort=", "--enable", "simd", "--maximumMemory", "65536"],
+  ...["--optimizeLevel", "3", "--shrinkLevel", "0", "--noAssert"],
+];
+
+const target = process.argv[2] === undefined ? undefined : resolve(process.argv[2]);
+let failed = false;
+for (const plugin of plugins) {
+  const name = plugin.split("/").at(-1);
+  const folder = target === undefined ? join(examples, plugin) : join(target, name);
+  await mkdir(folder, { recursive: true });
+  const { error, stderr } = await asc.main(
+    [`${plugin}/assembly/index.ts`, ...options, "--baseDir", examples, "--outFile", join(folder, "plugin.wasm")],
+  );
+  process.stderr.write(stderr.toString());
+  failed ||= error !== null;
+}
+process.exitCode = failed ? 1 : 0;
