@@ -159,6 +159,8 @@ class ZygoteReady(msgspec.Struct):
     engine_version: str
     settings: str
     """Fingerprint of engine and settings; compiled artefacts carry over only between equal ones."""
+    layers: list[str] = []
+    """The sandbox layers that every child is put under on this machine."""
 
 
 class ZygoteMessage(msgspec.Struct, omit_defaults=True):

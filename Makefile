@@ -1,0 +1,72 @@
+# The one door: people and CI run the same targets. `make help` lists them.
+
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PACKAGES := plugind_protocol plugind plugind_worker plugind_client pluginctl
+SOURCES := protocol daemon clients tests examples benchmarks
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint packaging/constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check format generate examples bench docs package clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+setup: $(VENV)/dev ## Make the development environment in .venv
+
+run: $(VENV)/run ## See plugind at work: an effect on a real video, a killed worker, the result
+	$(BIN)/python examples/first_light.py
+
+test: $(VENV)/dev ## Run the tests with branch coverage
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(PYTEST_ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+check: $(VENV)/dev ## Format, lint, types, import rules, generated files
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy $(PACKAGES:%=-p %)
+	$(BIN)/lint-imports
+	$(BIN)/python protocol/generate.py --check
+
+format: $(VENV)/dev ## Format the code and apply safe fixes
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
+
+generate: $(VENV)/dev ## Write the generated files anew
+	$(BIN)/python protocol/generate.py
+
+examples: $(VENV)/dev ## Rebuild the example modules and compare them with those checked in (needs Node.js)
+	$(BIN)/python examples/rebuild.py
+
+bench: $(VENV)/run ## Measure the call path and the frame path
+	$(BIN)/python benchmarks/call_and_frame.py
+
+docs: $(VENV)/docs ## Build the documentation into site/
+	$(BIN)/mkdocs build --strict --quiet --config-file packaging/mkdocs.yml
+
+package: $(VENV)/dev ## Build wheel and source distribution into dist/
+	$(BIN)/python -m build --outdir dist
+
+clean: ## Remove everything that can be made again
+	rm -rf $(VENV) dist site build .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "plugind needs Python 3.11 or newer; none was found (set PYTHON=...)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+
+$(VENV)/run: pyproject.toml packaging/constraints.txt | $(BIN)/python
+	$(INSTALL) --editable '.[media]'
+	@touch $@
+
+$(VENV)/dev: pyproject.toml packaging/constraints.txt | $(BIN)/python
+	$(INSTALL) --editable '.[media]' --group dev
+	@touch $@ $(VENV)/run
+
+$(VENV)/docs: pyproject.toml packaging/constraints.txt | $(VENV)/dev
+	$(INSTALL) --group docs
+	@touch $@

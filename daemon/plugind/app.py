@@ -1,0 +1,294 @@
+"""Builds the daemon out of its parts and runs it: the one place where objects are constructed and wired."""
+
+import asyncio
+import contextlib
+import datetime
+import hashlib
+import itertools
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.abc
+import msgspec
+import structlog
+
+from plugind.config import Config, default_data_dir
+from plugind.errors import StartupError
+from plugind.host.editor import Ask, Editor
+from plugind.host.effects import EffectRegistry
+from plugind.host.router import HostRouter
+from plugind.listen.endpoint import Endpoint, resolve
+from plugind.listen.serve import serve
+from plugind.registry.database import Database
+from plugind.registry.exclusive import hold
+from plugind.registry.store import PackageStore
+from plugind.rpc.connection import Connection
+from plugind.rpc.dispatch import Dispatcher
+from plugind.rpc.session import Sessions
+from plugind.services.catalog import Catalog
+from plugind.services.console import Console
+from plugind.services.daemon import DaemonService, Identity
+from plugind.services.effects import EffectsService
+from plugind.services.plugins import PluginsService
+from plugind.services.runtime import Environment
+from plugind.supervisor import restart
+from plugind.supervisor.artefacts import ArtefactCache
+from plugind.supervisor.pool import Pool, Timings
+from plugind.supervisor.windows import WindowFolder
+from plugind_protocol import PROTOCOL_VERSION
+from plugind_protocol.errors import HostUnavailable
+from plugind_protocol.methods import EffectsChanged, EngineInfo, State, StateChanged
+
+_log = structlog.get_logger(__name__)
+
+
+def run(config: Config, environ: Mapping[str, str]) -> None:
+    """Run the daemon until a signal, ``daemon.shutdown`` or the end of stdin stops it.
+
+    Args:
+        config: The settings.
+        environ: The process environment.
+
+    Raises:
+        StartupError: It cannot start; nothing is left behind.
+    """
+    try:
+        anyio.run(_main, config, environ, backend_options={"use_uvloop": sys.platform != "win32"})
+    except* StartupError as group:
+        raise _first(group) from group
+
+
+def _first(group: BaseExceptionGroup[StartupError]) -> StartupError:
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error
+
+
+async def _main(config: Config, environ: Mapping[str, str]) -> None:
+    _check(config)
+    endpoint = resolve(config.socket, environ)
+    data_dir = _data_dir(config, environ)
+    stop = anyio.Event()
+    with hold(data_dir, owner=f"plugind with pid {os.getpid()}, listening at {endpoint.path},"):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_stop_on_signals, stop, tasks.cancel_scope)
+            with _stop_with_stdin(stop) if config.exit_with_stdin else contextlib.nullcontext():
+                await _serve(config, endpoint, data_dir, tasks, stop)
+            tasks.cancel_scope.cancel()
+
+
+async def _serve(
+    config: Config, endpoint: Endpoint, data_dir: Path, tasks: anyio.abc.TaskGroup, stop: anyio.Event
+) -> None:
+    """Build the daemon, serve until told to stop, and take everything down in the opposite order."""
+    sessions = Sessions()
+    database = Database(data_dir / "state.db")
+    pool = Pool(
+        ArtefactCache(data_dir / "cache" / "modules"),
+        timings=Timings(
+            load=config.supervision.load_timeout_seconds,
+            compile=config.supervision.compile_timeout_seconds,
+            kill_grace=config.supervision.kill_grace_seconds,
+        ),
+        max_queued=config.supervision.queued_calls,
+        max_result_bytes=config.wire.message_bytes,
+    )
+    windows = WindowFolder(hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16])
+    try:
+        engine = await pool.engine(config.engine)
+        identity = Identity(
+            socket=endpoint.path,
+            data_dir=os.fspath(data_dir),
+            engines=[EngineInfo(name=engine.engine, version=engine.engine_version, available=True)],
+            layers=engine.layers,
+        )
+        parts = _Parts(config, identity, database, PackageStore(data_dir), pool, windows, sessions, tasks, stop)
+        for plugin_id, reason in await parts.catalog.restore():
+            _log.error("plugin cannot be restored", plugin=plugin_id, reason=reason)
+        async with serve(endpoint, parts.connection) as server:
+            _announce_ready(endpoint)
+            await stop.wait()
+            _log.info("stopping")
+            server.stop_accepting()
+            with anyio.move_on_after(config.drain_seconds):
+                await sessions.drained()
+                await parts.catalog.stop()
+            sessions.close()
+    finally:
+        with anyio.CancelScope(shield=True):
+            await pool.stop()
+            windows.remove()
+            database.close()
+
+
+class _Parts:
+    """The daemon's objects, wired."""
+
+    def __init__(
+        self,
+        config: Config,
+        identity: Identity,
+        database: Database,
+        store: PackageStore,
+        pool: Pool,
+        windows: WindowFolder,
+        sessions: Sessions,
+        tasks: anyio.abc.TaskGroup,
+        stop: anyio.Event,
+    ) -> None:
+        effects = EffectRegistry(
+            lambda plugin_id, ids: sessions.broadcast(
+                "effects.changed", EffectsChanged(plugin_id=plugin_id, effects=ids)
+            )
+        )
+        console = Console(config.console_messages, lambda message: sessions.broadcast("plugins.console", message))
+        environment = Environment(
+            pool=pool,
+            router=HostRouter(Editor(_asker(sessions)), effects),
+            effects=effects,
+            tasks=tasks,
+            announce=_announcer(sessions),
+            console=console.add,
+            restarts=restart.Policy(
+                max_restarts=config.supervision.max_restarts,
+                window_seconds=config.supervision.restart_window_seconds,
+                backoff_first_seconds=config.supervision.backoff_first_seconds,
+                backoff_max_seconds=config.supervision.backoff_max_seconds,
+            ),
+            hook_timeout=config.supervision.hook_timeout_seconds,
+        )
+        self.catalog = Catalog(config, database, store, environment)
+        daemon = DaemonService(
+            config, identity, catalog=self.catalog, console=console, sessions=sessions, shutdown=stop.set
+        )
+        plugins = PluginsService(self.catalog)
+        frames = EffectsService(self.catalog, effects, windows)
+        self._dispatcher = _dispatcher(daemon, plugins, frames, console)
+        self._config = config
+        self._sessions = sessions
+        self._tasks = tasks
+
+    def connection(self) -> Connection:
+        """Make the protocol of one connection."""
+        return Connection(self._dispatcher, self._sessions, tasks=self._tasks, limits=self._config.wire)
+
+
+def _dispatcher(daemon: DaemonService, plugins: PluginsService, frames: EffectsService, console: Console) -> Dispatcher:
+    return Dispatcher(
+        control={
+            "initialize": daemon.initialize,
+            "rpc.discover": daemon.discover,
+            "daemon.status": daemon.status,
+            "daemon.metrics": daemon.metrics,
+            "daemon.shutdown": daemon.stop,
+            "plugins.install": plugins.install,
+            "plugins.uninstall": plugins.uninstall,
+            "plugins.load": plugins.load,
+            "plugins.unload": plugins.unload,
+            "plugins.activate": plugins.activate,
+            "plugins.deactivate": plugins.deactivate,
+            "plugins.enable": plugins.enable,
+            "plugins.disable": plugins.disable,
+            "plugins.reload": plugins.reload,
+            "plugins.list": plugins.list,
+            "plugins.get": plugins.get,
+            "plugins.getState": plugins.get_state,
+            "plugins.grant": plugins.grant,
+            "plugins.revoke": plugins.revoke,
+            "plugins.getPermissions": plugins.get_permissions,
+            "effects.list": frames.list,
+            "frames.open": frames.open,
+            "frames.close": frames.close,
+            "console.get": console.get,
+            "console.clear": console.clear,
+        },
+        hot={"plugins.call": plugins.call, "effects.process": frames.process},
+    )
+
+
+def _asker(sessions: Sessions) -> Ask:
+    async def ask(namespace: str, method: str, params: Any) -> msgspec.Raw:
+        provider = sessions.provider(namespace)
+        if provider is None:
+            raise HostUnavailable(f"{method}: no connected client provides {namespace!r}")
+        return await provider.request(method, params)
+
+    return ask
+
+
+def _announcer(sessions: Sessions) -> Callable[[str, State, State, str | None], None]:
+    numbers = itertools.count(1)
+
+    def announce(plugin_id: str, before: State, to: State, reason: str | None) -> None:
+        _log.info("plugin state", plugin=plugin_id, state=to.value, before=before.value, reason=reason)
+        changed = StateChanged(
+            plugin_id=plugin_id,
+            from_=before,
+            to=to,
+            reason=reason,
+            at=datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
+            seq=next(numbers),
+        )
+        sessions.broadcast("plugins.stateChanged", changed)
+
+    return announce
+
+
+def _check(config: Config) -> None:
+    """Refuse what this version cannot do."""
+    if config.engine == "wasmer":
+        raise StartupError("engine wasmer is not available in this version; use wasmtime")
+    if config.project is not None:
+        raise StartupError("--project needs the headless timeline, which this version does not have")
+
+
+def _data_dir(config: Config, environ: Mapping[str, str]) -> Path:
+    path = Path(config.data_dir) if config.data_dir is not None else default_data_dir(environ)
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (path / "cache").mkdir(mode=0o700, exist_ok=True)
+    except OSError as exc:
+        raise StartupError(f"cannot use the data folder {path}: {exc.strerror}; choose another by --data-dir") from exc
+    return path.absolute()
+
+
+async def _stop_on_signals(stop: anyio.Event, everything: anyio.CancelScope) -> None:
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for number in signals:
+            if stop.is_set():
+                _log.warning("second signal, stopping at once", signal=number.name)
+                everything.cancel()
+            stop.set()
+
+
+@contextlib.contextmanager
+def _stop_with_stdin(stop: anyio.Event) -> Iterator[None]:
+    """Stop when stdin closes; at once when it is not something that can be waited for, such as /dev/null."""
+    loop = asyncio.get_running_loop()
+    descriptor = sys.stdin.fileno()
+
+    def readable() -> None:
+        if not os.read(descriptor, 4096):
+            stop.set()
+            loop.remove_reader(descriptor)
+
+    try:
+        loop.add_reader(descriptor, readable)
+    except OSError:
+        stop.set()
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            loop.remove_reader(descriptor)
+
+
+def _announce_ready(endpoint: Endpoint) -> None:
+    ready = {"event": "ready", "socket": endpoint.path, "pid": os.getpid(), "protocolVersion": PROTOCOL_VERSION}
+    sys.stdout.write(msgspec.json.encode(ready).decode() + "\n")
+    sys.stdout.flush()
+    _log.info("ready", socket=endpoint.path)

@@ -1,0 +1,119 @@
+"""All settings of the daemon: frozen, with units in their names, read once at start.
+
+Order of precedence: command line, environment, ``--config`` file (TOML), defaults.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import tomllib
+
+from plugind.errors import ConfigError
+from plugind.log import LogFormat
+from plugind_protocol import envelope, framing
+from plugind_protocol.manifest import Limits
+
+
+class WireLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Bounds of a client connection."""
+
+    message_bytes: int = framing.MAX_MESSAGE_BYTES
+    nesting: int = envelope.MAX_NESTING
+    requests_in_flight: int = 256
+    batch_members: int = 100
+    header_idle_seconds: float = 10.0
+    output_bytes: int = 64 * 1024 * 1024
+    """A client that lets more than this pile up unread is disconnected."""
+
+
+class Supervision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How workers are kept."""
+
+    load_timeout_seconds: float = 10.0
+    """From launch to ready, instantiation included."""
+    compile_timeout_seconds: float = 60.0
+    kill_grace_seconds: float = 1.0
+    """From the interrupt at a deadline to the kill."""
+    hook_timeout_seconds: float = 10.0
+    """Deadline of each lifecycle hook."""
+    queued_calls: int = 1024
+    """Calls waiting per plugin; more are refused as Overloaded."""
+    max_restarts: int = 3
+    restart_window_seconds: float = 300.0
+    backoff_first_seconds: float = 0.1
+    backoff_max_seconds: float = 30.0
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that can be set."""
+
+    socket: str | None = None
+    """Path of the client socket; default as in `plugind_protocol.endpoint`."""
+    data_dir: str | None = None
+    host: Literal["headless", "editor"] = "editor"
+    project: str | None = None
+    """Timeline the headless host opens."""
+    engine: Literal["wasmtime", "wasmer"] = "wasmtime"
+    log_format: LogFormat = "console"
+    exit_with_stdin: bool = False
+    drain_seconds: float = 5.0
+    console_messages: int = 2000
+    """How many console messages are kept, per plugin."""
+    wire: WireLimits = WireLimits()
+    supervision: Supervision = Supervision()
+    limits: Limits = Limits(
+        memory_bytes=256 * 1024 * 1024,
+        cpu_seconds=None,
+        call_timeout_ms=30_000,
+        file_descriptors=16,
+        storage_bytes=64 * 1024 * 1024,
+    )
+    """Limits of a plugin where neither its manifest nor the user says otherwise."""
+
+
+def load(arguments: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
+    """Merge command line, environment and file into one `Config`.
+
+    Args:
+        arguments: Values given on the command line, by field name; ``config`` names a TOML file.
+        environ: The process environment.
+
+    Returns:
+        The settings.
+
+    Raises:
+        ConfigError: The file cannot be read, or a value does not fit; the message names the key.
+    """
+    values: dict[str, Any] = {}
+    given = {key: value for key, value in arguments.items() if value is not None}
+    file = given.pop("config", None)
+    if file is not None:
+        values |= _read(Path(file))
+    for key, variable in (("socket", "PLUGIND_SOCKET"), ("data_dir", "PLUGIND_DATA_DIR")):
+        if environ.get(variable):
+            values[key] = environ[variable]
+    try:
+        return msgspec.convert(values | given, Config)
+    except msgspec.ValidationError as exc:
+        raise ConfigError(f"configuration: {exc}") from exc
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as exc:
+        raise ConfigError(f"cannot read {path}: {exc}") from exc
+
+
+def default_data_dir(environ: Mapping[str, str]) -> Path:
+    """Where installed plugins, state and caches are kept, by the conventions of the system."""
+    if sys.platform == "win32":
+        return Path(environ.get("LOCALAPPDATA", str(Path.home()))) / "plugind"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "plugind"
+    base = environ.get("XDG_DATA_HOME") or os.path.join(environ.get("HOME", "/"), ".local", "share")  # noqa: PTH118  # environ decides
+    return Path(base) / "plugind"

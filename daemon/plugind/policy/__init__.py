@@ -1,0 +1,1 @@
+"""What plugins may do and use: pure decisions, no I/O."""

@@ -1,0 +1,21 @@
+"""The launch plan: all that the supervisor gets to know about a plugin it runs."""
+
+import msgspec
+
+from plugind_protocol.manifest import Limits
+
+
+class LaunchPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """Which module to run, as whom, within which limits."""
+
+    plugin_id: str
+    version: str
+    module: str
+    """Path of the module in the package store."""
+    module_hash: str
+    """SHA-256 of the module's bytes, hex."""
+    text: bool
+    """The module is WebAssembly text."""
+    engine: str
+    abi: str
+    limits: Limits

@@ -1,0 +1,1 @@
+"""Installed plugins: what is there, in which version, in which state. Knows no processes and no clients."""

@@ -1,0 +1,1 @@
+"""What clients can do: one module per namespace of the method table, over the runtimes of the installed plugins."""

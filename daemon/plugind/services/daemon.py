@@ -1,0 +1,209 @@
+"""``initialize``, ``rpc.discover`` and the ``daemon.*`` methods."""
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import anyio
+import msgspec
+import psutil
+
+from plugind.config import Config
+from plugind.rpc.session import Session, Sessions
+from plugind.services.catalog import Catalog
+from plugind.services.console import Console
+from plugind.services.runtime import Runtime
+from plugind_protocol import PROTOCOL_VERSION, __version__, openrpc
+from plugind_protocol.errors import InvalidParams
+from plugind_protocol.methods import (
+    DaemonInfo,
+    DaemonMetrics,
+    DaemonStatus,
+    Empty,
+    EngineInfo,
+    Initialize,
+    InitializeResult,
+    PluginMetrics,
+    SandboxInfo,
+)
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """What this daemon is, fixed at start."""
+
+    socket: str
+    data_dir: str
+    engines: list[EngineInfo]
+    layers: list[str]
+
+
+class DaemonService:
+    """Answers for the daemon itself.
+
+    Args:
+        config: The settings.
+        identity: What this daemon is.
+        catalog: The installed plugins.
+        console: Their console.
+        sessions: The connected clients.
+        shutdown: Starts a graceful stop.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        identity: Identity,
+        *,
+        catalog: Catalog,
+        console: Console,
+        sessions: Sessions,
+        shutdown: Callable[[], None],
+    ) -> None:
+        self._config = config
+        self._identity = identity
+        self._catalog = catalog
+        self._console = console
+        self._sessions = sessions
+        self._shutdown = shutdown
+        self._began = time.monotonic()
+        self._processes: dict[int, psutil.Process] = {}
+
+    async def initialize(self, session: Session, params: Initialize) -> InitializeResult:
+        """Open a session.
+
+        Raises:
+            InvalidParams: The client wants another major protocol version.
+        """
+        if params.protocol_version.split(".")[0] != PROTOCOL_VERSION.split(".", maxsplit=1)[0]:
+            raise InvalidParams(
+                f"protocol version {params.protocol_version} is not supported",
+                hint=f"This daemon speaks {PROTOCOL_VERSION}.",
+                path="$.protocolVersion",
+            )
+        session.introduce(params.client, params.provides)
+        return InitializeResult(
+            protocol_version=PROTOCOL_VERSION,
+            daemon=DaemonInfo(name="plugind", version=__version__),
+            sandbox=SandboxInfo(layers=self._identity.layers),
+            engines=self._identity.engines,
+        )
+
+    async def discover(self, _session: Session, _params: Empty) -> dict[str, Any]:
+        """Describe every method."""
+        return openrpc.document()
+
+    async def status(self, _session: Session, _params: Empty) -> DaemonStatus:
+        """Health of the daemon."""
+        return DaemonStatus(
+            daemon=DaemonInfo(name="plugind", version=__version__),
+            protocol_version=PROTOCOL_VERSION,
+            pid=os.getpid(),
+            uptime_seconds=round(time.monotonic() - self._began, 3),
+            socket=self._identity.socket,
+            data_dir=self._identity.data_dir,
+            host=self._config.host,
+            clients=len(self._sessions),
+            plugins=dict(Counter(runtime.state for runtime in self._catalog.runtimes.values())),
+            sandbox=SandboxInfo(layers=self._identity.layers),
+            engines=self._identity.engines,
+        )
+
+    async def metrics(self, _session: Session, _params: Empty) -> DaemonMetrics:
+        """Figures of the daemon and each plugin."""
+        runtimes = [runtime for _, runtime in sorted(self._catalog.runtimes.items())]
+        pids = {os.getpid(), *(runtime.worker.pid for runtime in runtimes if runtime.worker is not None)}
+        usage = await anyio.to_thread.run_sync(self._usage, pids)
+        plugins = [self._plugin(runtime, usage) for runtime in runtimes]
+        own = usage.get(os.getpid(), _Usage())
+        return DaemonMetrics(
+            plugins=plugins,
+            memory_bytes=own.memory_bytes,
+            cpu_seconds=own.cpu_seconds,
+            prometheus=_prometheus(plugins, own, len(self._sessions)),
+        )
+
+    async def stop(self, _session: Session, _params: Empty) -> None:
+        """Stop gracefully; the answer is sent first."""
+        self._shutdown()
+
+    def _plugin(self, runtime: Runtime, usage: "dict[int, _Usage]") -> PluginMetrics:
+        pid = runtime.worker.pid if runtime.worker is not None else None
+        used = usage.get(pid or 0, _Usage())
+        meter = runtime.meter
+        return PluginMetrics(
+            plugin_id=runtime.plugin_id,
+            state=runtime.state,
+            pid=pid,
+            cpu_percent=used.cpu_percent,
+            cpu_seconds=used.cpu_seconds,
+            memory_bytes=used.memory_bytes,
+            calls=meter.calls,
+            errors=meter.errors,
+            host_calls=meter.host_calls,
+            frames=meter.frames,
+            crashes=meter.crashes,
+            p50_us=meter.call_us(0.5),
+            p99_us=meter.call_us(0.99),
+            frame_us=meter.frame_us(),
+            console_dropped=self._console.dropped(runtime.plugin_id),
+        )
+
+    def _usage(self, pids: set[int]) -> "dict[int, _Usage]":
+        self._processes = {
+            pid: process for pid in pids if (process := self._processes.get(pid) or _process(pid)) is not None
+        }
+        usage = {}
+        for pid, process in self._processes.items():
+            try:
+                times = process.cpu_times()
+                memory = process.memory_full_info()
+                usage[pid] = _Usage(process.cpu_percent(), times.user + times.system, memory.uss)
+            except psutil.Error:
+                continue  # it ended meanwhile
+        return usage
+
+
+class _Usage(msgspec.Struct, frozen=True):
+    cpu_percent: float = 0.0
+    cpu_seconds: float = 0.0
+    memory_bytes: int = 0
+
+
+def _process(pid: int) -> psutil.Process | None:
+    try:
+        return psutil.Process(pid)
+    except psutil.Error:
+        return None
+
+
+def _prometheus(plugins: list[PluginMetrics], own: _Usage, clients: int) -> str:
+    lines = [
+        "# TYPE plugind_clients gauge",
+        f"plugind_clients {clients}",
+        "# TYPE plugind_memory_bytes gauge",
+        f"plugind_memory_bytes {own.memory_bytes}",
+        "# TYPE plugind_cpu_seconds_total counter",
+        f"plugind_cpu_seconds_total {own.cpu_seconds}",
+    ]
+    for name, kind, field in (
+        ("calls_total", "counter", "calls"),
+        ("errors_total", "counter", "errors"),
+        ("host_calls_total", "counter", "host_calls"),
+        ("frames_total", "counter", "frames"),
+        ("crashes_total", "counter", "crashes"),
+        ("memory_bytes", "gauge", "memory_bytes"),
+        ("cpu_seconds_total", "counter", "cpu_seconds"),
+        ("console_dropped_total", "counter", "console_dropped"),
+    ):
+        lines.append(f"# TYPE plugind_plugin_{name} {kind}")
+        lines += [
+            f'plugind_plugin_{name}{{plugin="{plugin.plugin_id}"}} {getattr(plugin, field)}' for plugin in plugins
+        ]
+    lines.append("# TYPE plugind_plugin_call_seconds summary")
+    for plugin in plugins:
+        for quantile, value in (("0.5", plugin.p50_us), ("0.99", plugin.p99_us)):
+            labels = f'plugin="{plugin.plugin_id}",quantile="{quantile}"'
+            lines.append(f"plugind_plugin_call_seconds{{{labels}}} {value / 1e6}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,166 @@
+"""The ``plugins.*`` methods."""
+
+import asyncio
+from typing import Final
+
+import msgspec
+
+from plugind.policy import grants
+from plugind.rpc.session import Session
+from plugind.services.catalog import Catalog
+from plugind.services.runtime import Runtime
+from plugind_protocol.errors import InvalidParams
+from plugind_protocol.methods import (
+    Call,
+    Empty,
+    Grant,
+    Install,
+    InstallResult,
+    Permissions,
+    PluginId,
+    PluginInfo,
+    State,
+)
+
+MAX_TIMEOUT_MS: Final = 3_600_000
+"""Longest deadline of a call, in ms."""
+
+_call_decoder: Final = msgspec.json.Decoder(Call)
+
+
+class PluginsService:
+    """Answers ``plugins.*``.
+
+    Args:
+        catalog: The installed plugins.
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def call(self, _session: Session, raw: msgspec.Raw) -> "asyncio.Future[bytes]":
+        """Call a function of a plugin; hot: no task where a worker is there.
+
+        Raises:
+            InvalidParams: The params do not fit.
+            PluginNotFound: It is not installed.
+        """
+        try:
+            params = _call_decoder.decode(raw)
+        except msgspec.ValidationError as exc:
+            raise invalid(exc) from exc
+        runtime = self._catalog.runtimes.get(params.plugin_id) or self._catalog.get(params.plugin_id)
+        timeout = timeout_seconds(params.timeout_ms, runtime)
+        worker = runtime.worker
+        if worker is not None and worker.alive:
+            return worker.call(params.function, params.args, timeout=timeout)
+        return asyncio.ensure_future(self._load_and_call(runtime, params, timeout))
+
+    @staticmethod
+    async def _load_and_call(runtime: Runtime, params: Call, timeout: float) -> bytes:
+        worker = await runtime.ensure(State.LOADED)
+        return await worker.call(params.function, params.args, timeout=timeout)
+
+    async def install(self, _session: Session, params: Install) -> InstallResult:
+        """Install a plugin, or another version of an installed one."""
+        runtime = await self._catalog.install(params)
+        return InstallResult(
+            plugin_id=runtime.plugin_id,
+            version=runtime.installed.record.version,
+            state=runtime.state,
+            requested_permissions=runtime.installed.manifest.permissions,
+        )
+
+    async def uninstall(self, _session: Session, params: PluginId) -> PluginInfo:
+        """Stop and remove a plugin."""
+        runtime = await self._catalog.uninstall(params.plugin_id)
+        return msgspec.structs.replace(runtime.info(), state=State.NOT_INSTALLED)
+
+    async def load(self, _session: Session, params: PluginId) -> PluginInfo:
+        """Start the worker and load the module."""
+        runtime = self._catalog.get(params.plugin_id)
+        await runtime.ensure(State.LOADED)
+        return runtime.info()
+
+    async def unload(self, _session: Session, params: PluginId) -> PluginInfo:
+        """Stop the worker."""
+        runtime = self._catalog.get(params.plugin_id)
+        await runtime.unload()
+        return runtime.info()
+
+    async def activate(self, _session: Session, params: PluginId) -> PluginInfo:
+        """Run the activation hooks and ``main``."""
+        runtime = self._catalog.get(params.plugin_id)
+        await runtime.ensure(State.ACTIVE)
+        return runtime.info()
+
+    async def deactivate(self, _session: Session, params: PluginId) -> PluginInfo:
+        """Run the deactivation hook."""
+        runtime = self._catalog.get(params.plugin_id)
+        await runtime.deactivate()
+        return runtime.info()
+
+    async def enable(self, _session: Session, params: PluginId) -> PluginInfo:
+        """Allow the plugin to be loaded."""
+        return (await self._catalog.change(params.plugin_id, enabled=True)).info()
+
+    async def disable(self, _session: Session, params: PluginId) -> PluginInfo:
+        """Unload the plugin and do not load it on demand."""
+        runtime = await self._catalog.change(params.plugin_id, enabled=False)
+        await runtime.unload("disabled")
+        return runtime.info()
+
+    async def reload(self, _session: Session, params: PluginId) -> PluginInfo:
+        """Replace the worker by a fresh one, in the same state."""
+        runtime = self._catalog.get(params.plugin_id)
+        await runtime.reload()
+        return runtime.info()
+
+    async def list(self, _session: Session, _params: Empty) -> list[PluginInfo]:
+        """All installed plugins, by id."""
+        return [runtime.info() for _, runtime in sorted(self._catalog.runtimes.items())]
+
+    async def get(self, _session: Session, params: PluginId) -> PluginInfo:
+        """One installed plugin."""
+        return self._catalog.get(params.plugin_id).info()
+
+    async def get_state(self, _session: Session, params: PluginId) -> State:
+        """The state of a plugin, installed or not."""
+        runtime = self._catalog.runtimes.get(params.plugin_id)
+        return runtime.state if runtime is not None else State.NOT_INSTALLED
+
+    async def grant(self, _session: Session, params: Grant) -> Permissions:
+        """Grant permissions that the manifest requests."""
+        runtime = self._catalog.get(params.plugin_id)
+        more = grants.choose(params.permissions, runtime.installed.manifest.requested)
+        granted = sorted(map(str, runtime.granted | more))
+        return (await self._catalog.change(params.plugin_id, granted=granted)).permissions()
+
+    async def revoke(self, _session: Session, params: Grant) -> Permissions:
+        """Revoke permissions; the next host call that needs one is denied."""
+        runtime = self._catalog.get(params.plugin_id)
+        granted = grants.revoke(runtime.granted, params.permissions)
+        return (await self._catalog.change(params.plugin_id, granted=sorted(map(str, granted)))).permissions()
+
+    async def get_permissions(self, _session: Session, params: PluginId) -> Permissions:
+        """What a plugin requested and was granted."""
+        return self._catalog.get(params.plugin_id).permissions()
+
+
+def timeout_seconds(timeout_ms: int | None, runtime: Runtime) -> float:
+    """Return the deadline of a call in seconds.
+
+    Raises:
+        InvalidParams: It is out of range.
+    """
+    if timeout_ms is None:
+        return runtime.call_timeout
+    if not 1 <= timeout_ms <= MAX_TIMEOUT_MS:
+        raise InvalidParams(f"a deadline must be 1 to {MAX_TIMEOUT_MS} ms, not {timeout_ms}", path="$.timeoutMs")
+    return timeout_ms / 1000
+
+
+def invalid(exc: msgspec.ValidationError) -> InvalidParams:
+    """Turn a decoder's complaint into the contract's error, with the JSON path."""
+    reason, _, path = str(exc).partition(" - at ")
+    return InvalidParams(f"Invalid params: {reason}", path=path.strip("`") or "$")

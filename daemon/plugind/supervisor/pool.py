@@ -1,0 +1,221 @@
+"""Starts workers and compiles modules; knows every process there is, so that none outlives the daemon."""
+
+import asyncio
+import os
+import signal
+import socket
+from pathlib import Path
+
+import anyio
+import msgspec
+import structlog
+
+from plugind.policy.plan import LaunchPlan
+from plugind.supervisor.artefacts import ArtefactCache
+from plugind.supervisor.channel import Channel
+from plugind.supervisor.meter import Meter
+from plugind.supervisor.worker import Owner, Worker
+from plugind.supervisor.zygote import Child, Zygote
+from plugind_protocol.errors import ErrorObject, InternalError, PackageInvalid, Timeout, WorkerCrashed, from_object
+from plugind_protocol.worker import Compile, Compiled, Kind, Launch, ZygoteReady
+
+_TABLE_ELEMENTS = 100_000
+
+_log = structlog.get_logger(__name__)
+
+
+class Timings(msgspec.Struct, frozen=True, kw_only=True):
+    """How long things may take, in seconds."""
+
+    load: float
+    compile: float
+    kill_grace: float
+
+
+class Pool:
+    """All workers of the daemon.
+
+    Args:
+        artefacts: Cache of compiled modules.
+        timings: How long things may take.
+        max_queued: Calls that may wait per worker.
+        max_result_bytes: Largest result of a guest.
+    """
+
+    def __init__(self, artefacts: ArtefactCache, *, timings: Timings, max_queued: int, max_result_bytes: int) -> None:
+        self._artefacts = artefacts
+        self._timings = timings
+        self._max_queued = max_queued
+        self._max_result_bytes = max_result_bytes
+        self._zygotes: dict[str, Zygote] = {}
+        self._workers: set[Worker] = set()
+        self._compiling = anyio.CapacityLimiter(1)
+
+    async def engine(self, name: str) -> ZygoteReady:
+        """Start the zygote of an engine, if it does not run yet.
+
+        Raises:
+            StartupError: It does not come up.
+        """
+        return await self._zygotes.setdefault(name, Zygote(name)).start()
+
+    async def compile(self, source: Path, module_hash: str, *, text: bool, engine: str) -> Compiled:
+        """Compile a module into the cache, unless it is there, and say what it is.
+
+        Args:
+            source: The module, wasm or text.
+            module_hash: SHA-256 of its bytes, hex.
+            text: It is WebAssembly text.
+            engine: Engine to compile for.
+
+        Returns:
+            What the module is.
+
+        Raises:
+            PackageInvalid: It is damaged, not valid, or takes too long to compile.
+            UnsupportedAbi: It imports or exports what the host does not know.
+        """
+        descriptor, compiled = await self._artefact(source, module_hash, text=text, engine=engine)
+        os.close(descriptor)
+        return compiled
+
+    async def launch(self, plan: LaunchPlan, *, owner: Owner, meter: Meter) -> Worker:
+        """Start a worker and wait until its module is instantiated.
+
+        Args:
+            plan: What to run.
+            owner: Who the worker reports to.
+            meter: Where its calls are counted.
+
+        Returns:
+            The worker, ready for calls.
+
+        Raises:
+            PlugindError: Why it did not start: a trap, the memory limit, a timeout, a crash.
+        """
+        descriptor, compiled = await self._artefact(
+            Path(plan.module), plan.module_hash, text=plan.text, engine=plan.engine
+        )
+        messages, their_messages = socket.socketpair()
+        control, their_control = socket.socketpair()
+        order = Launch(
+            plugin_id=plan.plugin_id,
+            version=plan.version,
+            engine=plan.engine,
+            abi=compiled.abi,
+            memory_bytes=plan.limits.memory_bytes or 0,
+            table_elements=_TABLE_ELEMENTS,
+            max_result_bytes=self._max_result_bytes,
+        )
+        try:
+            with their_messages, their_control:
+                sent = [their_messages.fileno(), their_control.fileno(), descriptor]
+                child = await self._zygotes[plan.engine].spawn(order, sent)
+        except BaseException:
+            messages.close()
+            control.close()
+            raise
+        finally:
+            os.close(descriptor)
+        worker = Worker(
+            plan, child, owner=owner, meter=meter, grace_seconds=self._timings.kill_grace, max_queued=self._max_queued
+        )
+        self._workers.add(worker)
+        worker.gone.add_done_callback(lambda _: self._workers.discard(worker))
+        await worker.attach(messages, control)
+        await self._until_ready(worker)
+        return worker
+
+    async def stop(self) -> None:
+        """End all workers and zygotes. Returns when they are gone."""
+        async with anyio.create_task_group() as tasks:
+            for worker in tuple(self._workers):
+                tasks.start_soon(worker.stop)
+        for zygote in self._zygotes.values():
+            zygote.stop()
+
+    def kill(self) -> None:
+        """End everything at once."""
+        for zygote in self._zygotes.values():
+            zygote.stop()
+
+    async def _until_ready(self, worker: Worker) -> None:
+        try:
+            with anyio.fail_after(self._timings.load):
+                await asyncio.shield(worker.ready)
+        except TimeoutError as exc:
+            worker.kill("it was not ready in time")
+            await worker.gone
+            raise Timeout(
+                f"{worker.plan.plugin_id} {worker.plan.version}: not loaded within {self._timings.load * 1000:.0f} ms",
+                hint="Its start function does not end; report it to the plugin's author.",
+                plugin_id=worker.plan.plugin_id,
+                version=worker.plan.version,
+                cause="timeout",
+            ) from exc
+        except BaseException:
+            await asyncio.shield(worker.stop())
+            raise
+
+    async def _artefact(self, source: Path, module_hash: str, *, text: bool, engine: str) -> tuple[int, Compiled]:
+        ready = await self.engine(engine)
+        name = self._artefacts.name(
+            module_hash, engine=ready.engine, version=ready.engine_version, settings=ready.settings
+        )
+        found = await anyio.to_thread.run_sync(self._artefacts.open, name)
+        if found is None:
+            async with self._compiling:
+                staged, path = self._artefacts.stage(name)
+                try:
+                    compiled = await self._compile(source, staged, text=text, engine=engine)
+                    await anyio.to_thread.run_sync(self._artefacts.add, name, path, compiled)
+                finally:
+                    os.close(staged)
+                    path.unlink(missing_ok=True)
+            found = await anyio.to_thread.run_sync(self._artefacts.open, name)
+            if found is None:
+                raise InternalError(f"the compiled module of {source.name} was not kept")
+        return found
+
+    async def _compile(self, source: Path, output: int, *, text: bool, engine: str) -> Compiled:
+        ours, theirs = socket.socketpair()
+        module = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            with theirs:
+                child = await self._zygotes[engine].spawn(
+                    Compile(engine=engine, text=text), [theirs.fileno(), module, output]
+                )
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            os.close(module)
+        return await self._compiled(ours, child, source.name)
+
+    async def _compiled(self, messages: socket.socket, child: Child, name: str) -> Compiled:
+        answer: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
+
+        def take(kind: int, _call: int, body: bytes) -> None:
+            if not answer.done():
+                answer.set_result((kind, body))
+
+        def lost(_fault: str | None) -> None:
+            if not answer.done():
+                answer.set_exception(WorkerCrashed(f"compiling {name} ended its process", cause="crash"))
+
+        channel = await Channel.open(messages, None, on_message=take, on_lost=lost)
+        try:
+            with anyio.fail_after(self._timings.compile):
+                kind, body = await answer
+        except TimeoutError as exc:
+            raise PackageInvalid(
+                f"{name} takes longer than {self._timings.compile:.0f} s to compile", cause="limit"
+            ) from exc
+        except WorkerCrashed as exc:
+            raise PackageInvalid(f"{name} cannot be compiled: the compiler ended unexpectedly", cause="crash") from exc
+        finally:
+            channel.close()
+            child.signal(signal.SIGKILL)
+        if kind == Kind.FAILED:
+            raise from_object(msgspec.json.decode(body, type=ErrorObject))
+        return msgspec.json.decode(body, type=Compiled)

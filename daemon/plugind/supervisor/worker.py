@@ -1,0 +1,397 @@
+"""One worker's life: its calls, their deadlines, its host calls, and its end.
+
+Calls are answered in the order they were sent, so the oldest unanswered call is the one that runs. A deadline or a
+cancellation interrupts the running call and skips a waiting one; a worker that does not react within the grace is
+killed. Whatever ends the worker, every call gets an answer.
+"""
+
+import asyncio
+import signal
+import socket
+from collections import deque
+from typing import Final, Protocol
+
+import msgspec
+
+from plugind.policy.plan import LaunchPlan
+from plugind.supervisor.channel import Channel
+from plugind.supervisor.meter import Meter
+from plugind.supervisor.zygote import Child
+from plugind_protocol.errors import ErrorObject, Overloaded, PlugindError, Timeout, WorkerCrashed, from_object
+from plugind_protocol.worker import PROCESS, PROCESSED, Kind, Order, Ready, Window, split_name, with_name
+
+_AHEAD: Final = 16
+"""Calls sent before the running one is answered, so that the worker never waits for the supervisor."""
+_AHEAD_BYTES: Final = 256 * 1024
+"""At most this much is sent ahead."""
+_REAP_SECONDS: Final = 5.0
+
+_error_decoder: Final = msgspec.json.Decoder(ErrorObject)
+_error_encoder: Final = msgspec.json.Encoder()
+
+
+class Owner(Protocol):
+    """Who a worker reports to."""
+
+    def host_call(self, worker: "Worker", number: int, method: bytes, params: bytes) -> None:
+        """The guest asks for something; answer by `Worker.answer_host_call` with the same number."""
+
+    def logged(self, level: int, text: str) -> None:
+        """The guest logged something; level 0 (trace) … 4 (error)."""
+
+    def ended(self, worker: "Worker", reason: str, *, expected: bool) -> None:
+        """The worker is gone; all its calls have been answered. ``expected`` when we asked for it."""
+
+
+class Call(asyncio.Future[bytes]):
+    """One call on its way; the result is the body of the worker's answer.
+
+    Cancelling it stops the guest.
+    """
+
+    def __init__(self, worker: "Worker", number: int, kind: Kind, body: bytes, label: str) -> None:
+        super().__init__(loop=worker.loop)
+        self.worker = worker
+        self.number = number
+        self.kind = kind
+        self.body = body
+        self.label = label
+        """What is called, for messages."""
+        self.began = worker.loop.time()
+        self.timeout = 0.0
+        self.deadline: asyncio.TimerHandle | None = None
+        self.expired = False
+
+    def cancel(self, msg: object = None) -> bool:
+        """Give the call up; the guest is stopped."""
+        if not super().cancel(msg):
+            return False
+        self.worker.give_up(self)
+        return True
+
+
+class Worker:
+    """A worker process.
+
+    Args:
+        plan: What it runs.
+        child: The process.
+        owner: Who it reports to.
+        meter: Where its calls are counted.
+        grace_seconds: From an interrupt to the kill.
+        max_queued: Calls waiting beyond those sent.
+    """
+
+    def __init__(
+        self, plan: LaunchPlan, child: Child, *, owner: Owner, meter: Meter, grace_seconds: float, max_queued: int
+    ) -> None:
+        self.plan = plan
+        self.pid = child.pid
+        self.loop = asyncio.get_running_loop()
+        self.ready: asyncio.Future[Ready] = self.loop.create_future()
+        self._child = child
+        self._owner = owner
+        self._meter = meter
+        self._grace = grace_seconds
+        self._max_queued = max_queued
+        self._channel: Channel | None = None
+        self._number = 0
+        self._sent: dict[int, Call] = {}  # in order: the first one runs
+        self._sent_bytes = 0
+        self._queue: deque[Call] = deque()
+        self._hosting: int | None = None  # the call whose host call is being answered
+        self._killer: asyncio.TimerHandle | None = None
+        self._stopping = False
+        self._end_reason: str | None = None
+        self.gone: asyncio.Future[None] = self.loop.create_future()
+        """Done when the process was reaped and the owner told."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether it takes calls."""
+        return self._channel is not None and not self._stopping
+
+    async def attach(self, messages: socket.socket, control: socket.socket) -> None:
+        """Take over our ends of its channel."""
+        self._channel = await Channel.open(messages, control, on_message=self._message, on_lost=self._lost)
+
+    # --- calls ------------------------------------------------------------------------------------------------
+
+    def call(self, function: str, args: bytes | msgspec.Raw, *, timeout: float) -> Call:
+        """Call a function of the guest.
+
+        Args:
+            function: Its name.
+            args: JSON text.
+            timeout: Seconds until the call is stopped.
+
+        Returns:
+            The call; its result is JSON text.
+
+        Raises:
+            Overloaded: Too many calls are waiting.
+            WorkerCrashed: The worker is gone.
+        """
+        return self._submit(Kind.CALL, with_name(function.encode(), bytes(args)), function, timeout)
+
+    def hook(self, name: str, *, timeout: float) -> Call:
+        """Run a lifecycle hook; the worker repeats it wherever it has to start the guest afresh."""
+        return self._submit(Kind.HOOK, with_name(name.encode(), b"null"), name, timeout)
+
+    def process(
+        self,
+        effect: int,
+        window: int,
+        *,
+        slots: tuple[int, int],
+        pts_us: int,
+        params: bytes | msgspec.Raw,
+        timeout: float,
+    ) -> Call:
+        """Run an effect on one frame; the result is a `plugind_protocol.worker.PROCESSED` body."""
+        head = PROCESS.pack(effect, window, slots[0], slots[1], pts_us)
+        return self._submit(Kind.PROCESS, head + bytes(params), "effects.process", timeout)
+
+    def open_window(self, window: Window, descriptor: int, *, timeout: float) -> Call:
+        """Share a window of frames with the guest."""
+        if self._channel is not None and not self._channel.order(Order.WINDOW, window.window, descriptor):
+            self.kill("it does not read its control socket")
+        return self._submit(Kind.WINDOW_OPEN, _error_encoder.encode(window), "frames.open", timeout)
+
+    def close_window(self, window: Window, *, timeout: float) -> Call:
+        """Take a window of frames away from the guest."""
+        return self._submit(Kind.WINDOW_CLOSE, _error_encoder.encode(window), "frames.close", timeout)
+
+    def answer_host_call(self, number: int, result: bytes | msgspec.Raw | PlugindError) -> None:
+        """Answer the guest's host call, if the guest still waits for it."""
+        if self._hosting != number or self._channel is None:
+            return
+        self._hosting = None
+        if isinstance(result, PlugindError):
+            self._channel.send(Kind.HOST_ERROR, number, _error_encoder.encode(result.to_object()))
+        else:
+            self._channel.send(Kind.HOST_RESULT, number, bytes(result))
+
+    def _submit(self, kind: Kind, body: bytes, label: str, timeout: float) -> Call:
+        if not self.alive:
+            raise self._crashed(self._end_reason or "it is stopping")
+        if len(self._queue) >= self._max_queued:
+            raise Overloaded(
+                f"{self.plan.plugin_id} has {self._max_queued} calls waiting", plugin_id=self.plan.plugin_id
+            )
+        self._number = self._number % 0xFFFFFFFF + 1
+        call = Call(self, self._number, kind, body, label)
+        call.timeout = timeout
+        call.deadline = self.loop.call_later(timeout, self._expire, call)
+        if self._queue or not self._may_send(body):
+            self._queue.append(call)
+        else:
+            self._send(call)
+        return call
+
+    def _may_send(self, body: bytes) -> bool:
+        return not self._sent or (len(self._sent) < _AHEAD and self._sent_bytes + len(body) <= _AHEAD_BYTES)
+
+    def _send(self, call: Call) -> None:
+        assert self._channel is not None
+        self._sent[call.number] = call
+        self._sent_bytes += len(call.body)
+        self._channel.send(call.kind, call.number, call.body)
+
+    # --- deadlines and cancellation ---------------------------------------------------------------------------
+
+    def _expire(self, call: Call) -> None:
+        call.expired = True
+        running = self._running is call
+        if not running:  # it has not begun: nothing to stop, so nothing to wait for
+            self._settle(call, self._timed_out(call, "it was still waiting for earlier calls"))
+        self._interrupt(call)
+
+    def give_up(self, call: Call) -> None:
+        """Stop a call that nobody waits for any more."""
+        if call.deadline is not None:
+            call.deadline.cancel()
+        self._interrupt(call)
+
+    @property
+    def _running(self) -> Call | None:
+        return next(iter(self._sent.values()), None)
+
+    def _interrupt(self, call: Call) -> None:
+        if call.number not in self._sent:
+            if call in self._queue:
+                self._queue.remove(call)
+            return
+        if self._channel is None:
+            return
+        self._channel.order(Order.INTERRUPT, call.number)
+        if self._running is call:
+            if self._hosting == call.number:
+                self.answer_host_call(call.number, self._timed_out(call, "the host call was given up"))
+            self._arm_killer(call)
+
+    def _arm_killer(self, call: Call) -> None:
+        if self._killer is None:
+            self._killer = self.loop.call_later(self._grace, self._overdue, call)
+
+    def _overdue(self, call: Call) -> None:
+        self._killer = None
+        if self._running is call:
+            if call.expired:
+                self._settle(call, self._timed_out(call, "its worker did not react and was killed"))
+            self.kill("a call did not end in time")
+
+    def _timed_out(self, call: Call, detail: str) -> Timeout:
+        return Timeout(
+            f"{self.plan.plugin_id} {self.plan.version}: {call.label} took longer than {call.timeout * 1000:.0f} ms; "
+            + detail,
+            plugin_id=self.plan.plugin_id,
+            version=self.plan.version,
+            cause="timeout",
+        )
+
+    # --- what the worker says ---------------------------------------------------------------------------------
+
+    def _message(self, kind: int, number: int, body: bytes) -> None:
+        if kind in (Kind.RESULT, Kind.PROCESSED, Kind.ERROR):
+            self._answer(kind, number, body)
+        elif kind == Kind.HOST_CALL:
+            self._host_call(number, body)
+        elif kind == Kind.LOG and body:
+            self._owner.logged(body[0], body[1:].decode(errors="replace"))
+        elif kind == Kind.READY and not self.ready.done():
+            self._started(body)
+        elif kind == Kind.FAILED and not self.ready.done():
+            self.ready.set_exception(self._decode_error(body))
+        else:
+            self._protocol_fault(f"message of kind {kind} at the wrong time")
+
+    def _answer(self, kind: int, number: int, body: bytes) -> None:
+        call = self._running
+        if call is None or call.number != number or (kind == Kind.RESULT and call.kind is Kind.PROCESS):
+            self._protocol_fault(f"answer to call {number}, which is not the one that runs")
+            return
+        if kind == Kind.PROCESSED and (call.kind is not Kind.PROCESS or len(body) != PROCESSED.size):
+            self._protocol_fault(f"malformed answer to call {number}")
+            return
+        del self._sent[number]
+        self._sent_bytes -= len(call.body)
+        if self._killer is not None:
+            self._killer.cancel()
+            self._killer = None
+        self._settle(call, self._decode_error(body) if kind == Kind.ERROR else body)
+        while self._queue and self._may_send(self._queue[0].body):
+            self._send(self._queue.popleft())
+        running = self._running
+        if running is not None and running.done():
+            self._arm_killer(running)  # given up while it waited: the worker has to skip it
+
+    def _settle(self, call: Call, outcome: bytes | PlugindError) -> None:
+        if call.deadline is not None:
+            call.deadline.cancel()
+        if call.done():
+            return
+        failed = isinstance(outcome, PlugindError)
+        self._meter.call(self.loop.time() - call.began, failed=failed)
+        if isinstance(outcome, PlugindError):
+            call.set_exception(self._timed_out(call, "it was stopped") if isinstance(outcome, Timeout) else outcome)
+        else:
+            if call.kind is Kind.PROCESS:
+                self._meter.frame(PROCESSED.unpack(outcome)[1])
+            call.set_result(outcome)
+
+    def _host_call(self, number: int, body: bytes) -> None:
+        running = self._running
+        if running is None or running.number != number or self._hosting is not None:
+            self._protocol_fault(f"host call during call {number}, which does not run")
+            return
+        try:
+            method, params = split_name(body)
+        except ValueError as exc:
+            self._protocol_fault(str(exc))
+            return
+        self._hosting = number
+        self._meter.host_calls += 1
+        if running.done():
+            self.answer_host_call(number, self._timed_out(running, "the call was given up"))
+        else:
+            self._owner.host_call(self, number, method, params)
+
+    def _started(self, body: bytes) -> None:
+        try:
+            self.ready.set_result(msgspec.json.decode(body, type=Ready))
+        except msgspec.DecodeError as exc:
+            self._protocol_fault(f"ready message: {exc}")
+
+    def _decode_error(self, body: bytes) -> PlugindError:
+        try:
+            return from_object(_error_decoder.decode(body))
+        except msgspec.DecodeError as exc:
+            self._protocol_fault(f"error message: {exc}")
+            return self._crashed("its worker broke the protocol", cause="protocol")
+
+    def _protocol_fault(self, what: str) -> None:
+        self._end_reason = f"its worker broke the protocol: {what}"
+        if self._channel is not None:
+            self._channel.fail(self._end_reason)
+
+    # --- its end ----------------------------------------------------------------------------------------------
+
+    async def stop(self) -> None:
+        """End the worker; calls in flight are answered WorkerCrashed. Returns when it was reaped."""
+        self._stopping = True
+        if self._channel is not None:
+            self._channel.close()
+        await asyncio.shield(self.gone)
+
+    def kill(self, reason: str) -> None:
+        """Kill the worker at once, as if it had crashed."""
+        self._end_reason = self._end_reason or reason
+        self._child.signal(signal.SIGKILL)
+
+    def _lost(self, fault: str | None) -> None:
+        self._channel = None
+        self._end_reason = self._end_reason or fault
+        _end_task = self.loop.create_task(self._reap(fault))
+        _end_task.add_done_callback(lambda task: task.result())
+
+    async def _reap(self, fault: str | None) -> None:
+        if fault is not None:
+            self._child.signal(signal.SIGKILL)
+        done, _ = await asyncio.wait({self._child.exited}, timeout=self._grace)
+        if not done:
+            self._child.signal(signal.SIGKILL)
+            await asyncio.wait({self._child.exited}, timeout=_REAP_SECONDS)
+        reason = self._end_reason or self._status()
+        error = self._crashed(reason, cause="protocol" if fault else "crash")
+        for timer in (self._killer, *(call.deadline for call in (*self._sent.values(), *self._queue))):
+            if timer is not None:
+                timer.cancel()
+        for call in (*self._sent.values(), *self._queue):
+            self._settle(call, error)
+        self._sent.clear()
+        self._queue.clear()
+        if not self.ready.done():
+            self.ready.set_exception(error)
+            self.ready.exception()  # somebody may have stopped waiting
+        self._owner.ended(self, reason, expected=self._stopping)
+        self.gone.set_result(None)
+
+    def _status(self) -> str:
+        if not self._child.exited.done():
+            return "its worker closed its channel and could not be reaped"
+        code = self._child.exited.result()
+        if code >= 0:
+            return f"its worker exited with status {code}"
+        try:
+            return f"its worker was killed by {signal.Signals(-code).name}"
+        except ValueError:
+            return f"its worker was killed by signal {-code}"
+
+    def _crashed(self, reason: str, *, cause: str = "crash") -> WorkerCrashed:
+        return WorkerCrashed(
+            f"{self.plan.plugin_id} {self.plan.version}: {reason}",
+            plugin_id=self.plan.plugin_id,
+            version=self.plan.version,
+            cause=cause,
+        )

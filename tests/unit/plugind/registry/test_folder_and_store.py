@@ -1,0 +1,97 @@
+"""Reading plugin folders that nobody has checked, and keeping what they hold."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from plugind.registry import folder
+from plugind.registry.store import PackageStore
+from plugind_protocol.errors import ManifestInvalid, PackageInvalid
+
+MANIFEST = {"name": "p", "version": "1.0.0", "main": "p.wasm"}
+
+
+def plugin(path: Path, **changes: object) -> Path:
+    path.mkdir()
+    (path / "manifest.json").write_text(json.dumps(MANIFEST | changes))
+    (path / "p.wasm").write_bytes(b"\0asm\1\0\0\0")
+    return path
+
+
+def test_only_what_the_manifest_names_is_taken(tmp_path: Path) -> None:
+    source = plugin(tmp_path / "p", resources={"assets": ["assets/"]})
+    (source / "assets" / "deep").mkdir(parents=True)
+    (source / "assets" / "deep" / "a.cube").write_text("x")
+    (source / "README.md").write_text("hello")
+    (source / "private.key").write_text("secret")
+    contents = folder.read(source)
+    assert sorted(contents.files) == ["README.md", "assets/deep/a.cube", "manifest.json", "p.wasm"]
+
+
+def test_a_missing_folder_manifest_or_module_is_named(tmp_path: Path) -> None:
+    with pytest.raises(PackageInvalid, match="is not a folder"):
+        folder.read(tmp_path / "nowhere")
+    with pytest.raises(ManifestInvalid, match=r"has no manifest\.json"):
+        folder.read(tmp_path)
+    source = plugin(tmp_path / "p", main="other.wasm")
+    with pytest.raises(PackageInvalid, match=r"other\.wasm"):
+        folder.read(source)
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo", "link inside a folder"])
+def test_links_and_devices_are_refused(tmp_path: Path, kind: str) -> None:
+    source = plugin(tmp_path / "p", resources={"assets": ["assets"]})
+    if kind == "link":
+        (source / "assets").symlink_to("/etc")
+    elif kind == "fifo":
+        os.mkfifo(source / "assets")
+    else:
+        (source / "assets").mkdir()
+        (source / "assets" / "passwd").symlink_to("/etc/passwd")
+    with pytest.raises(PackageInvalid, match="neither a file nor a folder"):
+        folder.read(source)
+
+
+def test_a_module_that_is_a_folder_is_refused(tmp_path: Path) -> None:
+    source = plugin(tmp_path / "p", main="dir.wasm")
+    (source / "dir.wasm").mkdir()
+    with pytest.raises(PackageInvalid, match=r"dir\.wasm"):
+        folder.read(source)
+
+
+def test_bounds_on_files_and_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = plugin(tmp_path / "p")
+    monkeypatch.setattr(folder, "MAX_FILES", 1)
+    with pytest.raises(PackageInvalid, match="more than 1 files"):
+        folder.read(source)
+    monkeypatch.undo()
+    monkeypatch.setattr(folder, "MAX_MODULE_BYTES", 4)
+    with pytest.raises(PackageInvalid, match=r"p\.wasm"):
+        folder.read(source)
+
+
+def test_equal_contents_are_one_package_and_others_are_not(tmp_path: Path) -> None:
+    store = PackageStore(tmp_path / "data")
+    first = store.add(folder.read(plugin(tmp_path / "a")))
+    again = store.add(folder.read(plugin(tmp_path / "b")))
+    other = store.add(folder.read(plugin(tmp_path / "c", description="other")))
+    assert first == again != other
+    assert (store.path(first) / "p.wasm").read_bytes() == b"\0asm\1\0\0\0"
+    store.keep_only({other})
+    assert not store.path(first).exists()
+    assert store.path(other).exists()
+    assert list((tmp_path / "data" / "staging").iterdir()) == []
+
+
+def test_a_file_swapped_for_a_link_is_not_followed(tmp_path: Path) -> None:
+    store = PackageStore(tmp_path / "data")
+    source = plugin(tmp_path / "p")
+    contents = folder.read(source)
+    (source / "p.wasm").unlink()
+    (source / "p.wasm").symlink_to("/etc/passwd")
+    with pytest.raises(OSError, match="symbolic links"):
+        store.add(contents)
+    assert list((tmp_path / "data" / "packages").iterdir()) == []
+    assert list((tmp_path / "data" / "staging").iterdir()) == []
