@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import select
 import socket
 import struct
 import sys
@@ -39,6 +40,19 @@ def credentials(sock: socket.socket) -> Peer:
         OSError: The system does not say; treat the peer as a stranger.
     """
     return _BY_PLATFORM.get(sys.platform, _getpeereid)(sock)
+
+
+def has_left(descriptor: int) -> bool:
+    """Tell a peer that is gone from one that only sends no more but still reads.
+
+    Args:
+        descriptor: A connected Unix socket at whose end of file we are.
+    """
+    if sys.platform == "win32":
+        return True  # pipes close both ways at once
+    poller = select.poll()
+    poller.register(descriptor, 0)
+    return any(events & (select.POLLHUP | select.POLLERR | select.POLLNVAL) for _, events in poller.poll(0))
 
 
 def _linux(sock: socket.socket) -> Peer:

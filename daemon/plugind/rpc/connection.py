@@ -1,0 +1,229 @@
+"""One client connection: bytes in, requests to their handlers, answers out. Everything a client can grow is bounded.
+
+Wiring, inside a task group that outlives the connections::
+
+    sessions = Sessions()
+    dispatcher = Dispatcher(control=…, hot=…)
+    async with anyio.create_task_group() as tasks:
+        def connect() -> Connection:
+            return Connection(dispatcher, sessions, tasks=tasks, limits=config.wire)
+        async with serve(resolve(config.socket, os.environ), connect) as server:
+            …                                    # ready; wait for the order to stop
+            server.stop_accepting()
+            with anyio.move_on_after(config.drain_seconds):
+                await sessions.drained()
+            await sessions.disconnect()
+        tasks.cancel_scope.cancel()              # what did not drain
+"""
+
+import asyncio
+from collections import deque
+from typing import Final, cast
+
+import msgspec
+from anyio.abc import TaskGroup
+
+from plugind.config import WireLimits
+from plugind.listen import peer
+from plugind.rpc.batch import Batch
+from plugind.rpc.dispatch import Dispatcher
+from plugind.rpc.incoming import Incoming, Sink, failure
+from plugind.rpc.inflight import InFlight
+from plugind.rpc.outbox import Outbox
+from plugind.rpc.outgoing import Outgoing
+from plugind.rpc.session import Session, Sessions
+from plugind.rpc.timer import QuietTimer
+from plugind_protocol import envelope
+from plugind_protocol.envelope import Message
+from plugind_protocol.errors import (
+    ParseError,
+    PlugindError,
+    Timeout,
+    TooLarge,
+)
+from plugind_protocol.framing import Decoder, FramingError, Oversized
+
+STALL_SECONDS: Final = 60.0
+"""How long a client may leave a full output buffer untouched."""
+GONE_CHECK_SECONDS: Final = 1.0
+"""How often a client that sends no more, but waits for answers, is checked for being there at all."""
+_MESSAGES_IN_FLIGHT: Final = 4  # of the largest size, together
+
+
+class Connection(asyncio.Protocol):
+    """The protocol of one connection.
+
+    Args:
+        dispatcher: Who answers.
+        sessions: Where the client is entered once it talks.
+        tasks: Where control methods run.
+        limits: Bounds of the connection.
+        stall_seconds: How long a client may leave a full output buffer untouched.
+    """
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        sessions: Sessions,
+        *,
+        tasks: TaskGroup,
+        limits: WireLimits,
+        stall_seconds: float = STALL_SECONDS,
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._sessions = sessions
+        self._tasks = tasks
+        self._limits = limits
+        self._stall_seconds = stall_seconds
+        self._decoder = Decoder(max_message=limits.message_bytes)
+        self._in_flight = InFlight(
+            max_calls=limits.requests_in_flight, max_bytes=_MESSAGES_IN_FLIGHT * limits.message_bytes
+        )
+        self._unread: deque[bytes | Oversized] = deque()  # whole messages that wait until the client reads
+        self._unfinished = QuietTimer(limits.header_idle_seconds, self._too_slow)
+        self._half_open: QuietTimer | None = None
+        self._transport: asyncio.Transport
+        self._outbox: Outbox
+        self._outgoing: Outgoing
+        self._session: Session
+        self._incoming: Incoming
+
+    # --- called by the transport ------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Somebody connected."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._outbox = Outbox(self._transport, max_bytes=self._limits.output_bytes, stall_seconds=self._stall_seconds)
+        self._outgoing = Outgoing(self._outbox.send)
+        self._session = self._sessions.open(outbox=self._outbox, outgoing=self._outgoing, in_flight=self._in_flight)
+        self._incoming = Incoming(
+            self._dispatcher,
+            self._session,
+            in_flight=self._in_flight,
+            tasks=self._tasks,
+            on_answer=self._after_answer,
+        )
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes arrived."""
+        if self._transport.is_closing():
+            return
+        try:
+            messages = self._decoder.feed(data)
+        except FramingError as exc:
+            self._outbox.framing = self._decoder.framing
+            self._hang_up(ParseError(f"Broken framing: {exc}", hint="Connect again; this connection is closed."))
+            return
+        self._outbox.framing = self._decoder.framing
+        self._unread.extend(messages)
+        self._work()
+        self._watch_unfinished(progress=bool(messages))
+
+    def eof_received(self) -> bool:
+        """The client sends no more. It may still read: then it gets the answers it waits for."""
+        self._outgoing.fail_all()
+        self._session.provides = frozenset()
+        self._unfinished.stop()
+        self._half_open = QuietTimer(GONE_CHECK_SECONDS, self._check_half_open)
+        self._check_half_open()
+        return True  # closing is ours
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - how it was lost makes no difference
+        """The client left, or was disconnected: whatever it asked for is cancelled."""
+        self._unread.clear()
+        self._unfinished.release()
+        if self._half_open is not None:
+            self._half_open.release()
+        self._outbox.lost()
+        self._outgoing.fail_all()
+        self._session.end()
+        self._in_flight.cancel_all()
+
+    def pause_writing(self) -> None:
+        """The client does not read: let its requests wait in the socket."""
+        self._outbox.pause()
+        if not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """The client has read."""
+        self._outbox.resume()
+        self._work()
+        if not self._outbox.full and not self._transport.is_closing():
+            self._transport.resume_reading()
+        self._after_answer()
+
+    # --- time limits ------------------------------------------------------------------------------------------------
+
+    def _watch_unfinished(self, *, progress: bool) -> None:
+        """A header must end in time as a whole; a body or a line may take as long as it keeps flowing."""
+        if not self._decoder.mid_message:
+            self._unfinished.stop()
+        elif progress or not self._unfinished.running or not self._decoder.mid_header:
+            self._unfinished.start()
+
+    def _too_slow(self) -> None:
+        if self._outbox.full:  # it is us who do not read
+            self._unfinished.start()
+            return
+        seconds = self._limits.header_idle_seconds
+        self._hang_up(Timeout(f"A message began and did not go on for {seconds:g} s", hint="Connect again."))
+
+    def _check_half_open(self) -> None:
+        if self._half_open is None:
+            return
+        if peer.has_left(self._transport.get_extra_info("socket").fileno()):
+            self._outbox.abort()
+        elif self._in_flight or self._unread:
+            self._half_open.start()
+        else:
+            self._outbox.close()
+
+    def _hang_up(self, error: PlugindError) -> None:
+        self._outbox.send(failure(None, error))
+        self._outbox.close()
+
+    # --- messages ---------------------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        unread = self._unread
+        while unread and not self._outbox.full and not self._transport.is_closing():
+            self._take(unread.popleft())
+
+    def _take(self, text: bytes | Oversized) -> None:
+        try:
+            if isinstance(text, Oversized):
+                raise TooLarge(f"A message of {text.size} bytes; at most {self._limits.message_bytes} are taken")
+            decoded = envelope.decode(text, max_nesting=self._limits.nesting)
+            if isinstance(decoded, list):
+                self._take_batch(decoded)
+            else:
+                self._take_message(decoded, size=len(text), sink=self._outbox.send)
+        except PlugindError as exc:
+            self._outbox.send(failure(None, exc))
+
+    def _take_batch(self, members: list[msgspec.Raw]) -> None:
+        if len(members) > self._limits.batch_members:
+            raise TooLarge(f"A batch of {len(members)} members; at most {self._limits.batch_members} are taken")
+        batch = Batch(self._outbox.send)
+        for member in members:
+            try:
+                message = envelope.decode_member(member)
+            except PlugindError as exc:
+                batch.expect()
+                batch.add(failure(None, exc))
+                continue
+            if message.method is not msgspec.UNSET and not message.is_notification:
+                batch.expect()
+            self._take_message(message, size=memoryview(member).nbytes, sink=batch.add)
+        batch.seal()
+
+    def _take_message(self, message: Message, *, size: int, sink: Sink) -> None:
+        if message.method is msgspec.UNSET:
+            self._outgoing.settle(message)
+        else:
+            self._incoming.take(message, size=size, sink=sink)
+
+    def _after_answer(self) -> None:
+        if self._half_open is not None and not self._in_flight:
+            self._check_half_open()

@@ -1,0 +1,99 @@
+"""What goes out on one connection: framed, bounded, and given up where the client does not read.
+
+Writes of one loop iteration are sent together by uvloop itself; nothing is gathered here.
+"""
+
+import asyncio
+from typing import Final
+
+from plugind.rpc.timer import QuietTimer
+from plugind_protocol import framing
+from plugind_protocol.framing import Framing
+
+HIGH_WATER: Final = 1024 * 1024
+"""Unread bytes above which the client's requests are not read any more."""
+LOW_WATER: Final = 256 * 1024
+"""Unread bytes below which they are read again."""
+_LINE_BREAKS: Final = bytes.maketrans(b"\r\n", b"  ")
+
+
+class Outbox:
+    """The sending side of one connection.
+
+    Args:
+        transport: Where to; its write limits are set here.
+        max_bytes: A client with more than this unread is disconnected, in bytes.
+        stall_seconds: So is one that has not read a byte for this long while over `HIGH_WATER` or being closed.
+    """
+
+    def __init__(self, transport: asyncio.Transport, *, max_bytes: int, stall_seconds: float) -> None:
+        self.framing: Framing | None = None
+        """Chosen by the client's first byte; until then there is nothing it could be told."""
+        self.full = False
+        """Whether the client should read before it asks for more."""
+        self._transport = transport
+        self._max = max_bytes
+        self._stall = QuietTimer(stall_seconds, self._check_progress)
+        self._sent = 0
+        self._read_at_check = 0
+        transport.set_write_buffer_limits(high=HIGH_WATER, low=LOW_WATER)
+
+    def send(self, body: bytes) -> None:
+        """Send one JSON text; it is dropped on a closing connection, and on one whose framing is not known yet.
+
+        Args:
+            body: The text. Line breaks between its tokens become blanks where lines are the framing.
+        """
+        if self.framing is None:
+            return
+        if self.framing is Framing.LINES and (b"\n" in body or b"\r" in body):
+            body = body.translate(_LINE_BREAKS)  # within strings, JSON has none: they are escaped there
+        self.send_framed(framing.encode(body, self.framing))
+
+    def send_framed(self, data: bytes) -> None:
+        """Send bytes that carry their framing already."""
+        transport = self._transport
+        if transport.is_closing():
+            return
+        if transport.get_write_buffer_size() > self._max:
+            self.abort()
+            return
+        self._sent += len(data)
+        transport.write(data)
+
+    def pause(self) -> None:
+        """The transport is over `HIGH_WATER`."""
+        self.full = True
+        self._watch()
+
+    def resume(self) -> None:
+        """The transport is under `LOW_WATER`."""
+        self.full = False
+        self._stall.stop()
+
+    def close(self) -> None:
+        """Close once what was sent is read, or the client stalls."""
+        self._transport.close()
+        if self._transport.get_write_buffer_size():
+            self._watch()
+
+    def abort(self) -> None:
+        """Close at once; what is unread is lost."""
+        self._transport.abort()
+
+    def lost(self) -> None:
+        """The connection is gone."""
+        self._stall.release()
+
+    def _watch(self) -> None:
+        self._read_at_check = self._read()
+        self._stall.start()
+
+    def _read(self) -> int:
+        return self._sent - self._transport.get_write_buffer_size()
+
+    def _check_progress(self) -> None:
+        if self._read() == self._read_at_check:
+            self.abort()
+        else:
+            self._watch()
