@@ -111,11 +111,9 @@ class RawClient:
         """The next message; empty at the end."""
         if not self._headers:
             return await self._reader.readline()
-        try:
-            header = await self._reader.readuntil(b"\r\n\r\n")
-        except asyncio.IncompleteReadError as exc:
-            assert not exc.partial
+        if not (first := await self._reader.read(1)):
             return b""
+        header = first + await self._reader.readuntil(b"\r\n\r\n")
         return await self._reader.readexactly(int(header.removeprefix(b"Content-Length: ")))
 
     async def read(self) -> Any:

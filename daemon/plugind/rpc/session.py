@@ -176,14 +176,18 @@ class Sessions:
         for session in self:
             await session.drained()
 
+    def close(self) -> None:
+        """Disconnect every client once it has read what was sent; does not wait for that."""
+        for session in self:
+            session.close()
+
     async def disconnect(self, *, seconds: float = 1.0) -> None:
-        """Disconnect every client.
+        """Disconnect every client, and wait until they are gone.
 
         Args:
             seconds: How long they have to read what was sent to them, together.
         """
-        for session in self:
-            session.close()
+        self.close()
         with anyio.move_on_after(seconds):
             while self._sessions:
                 self._ended = anyio.Event()
