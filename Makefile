@@ -5,11 +5,12 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := plugind_protocol plugind plugind_worker plugind_client pluginctl
-SOURCES := protocol daemon clients tests examples benchmarks
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint packaging/constraints.txt
+SOURCES := protocol daemon clients tests examples benchmarks packaging
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint packaging/constraints.txt
+INSTALL := $(PIP) --build-constraint packaging/constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format generate examples bench docs package clean
+.PHONY: help setup run test check format generate examples bench docs package lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -49,7 +50,10 @@ docs: $(VENV)/docs ## Build the documentation into site/
 	$(BIN)/mkdocs build --strict --quiet --config-file packaging/mkdocs.yml
 
 package: $(VENV)/dev ## Build wheel and source distribution into dist/
-	$(BIN)/python -m build --outdir dist
+	PIP_CONSTRAINT=$(CURDIR)/packaging/constraints.txt $(BIN)/python -m build --outdir dist
+
+lock: $(VENV)/dev ## Write packaging/constraints.txt anew: the newest versions that pyproject.toml allows
+	$(BIN)/python packaging/lock.py
 
 clean: ## Remove everything that can be made again
 	rm -rf $(VENV) dist site build .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -57,7 +61,7 @@ clean: ## Remove everything that can be made again
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "plugind needs Python 3.11 or newer; none was found (set PYTHON=...)" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	$(PIP) --upgrade pip
 
 $(VENV)/run: pyproject.toml packaging/constraints.txt | $(BIN)/python
 	$(INSTALL) --editable '.[media]'
