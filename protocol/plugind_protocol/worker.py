@@ -82,6 +82,8 @@ class Ready(msgspec.Struct):
     abi: str
     functions: list[str]
     """Callable exports, for the numeric ABI."""
+    layers: list[str] = []
+    """Names of the sandbox layers that hold in this worker."""
 
 
 class Window(msgspec.Struct):
