@@ -1,0 +1,139 @@
+"""Timeline ABI 1: ``plugin_call`` with a method's name and JSON params in the guest's memory, a packed result back."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from plugind_protocol.errors import (
+    ErrorObject,
+    FunctionNotFound,
+    MemoryLimit,
+    PluginError,
+    TooLarge,
+    Trap,
+    UnsupportedAbi,
+)
+from plugind_worker import payload
+from plugind_worker.abi import signatures
+from plugind_worker.engine.base import Export, Function, Instance, OutOfBoundsError, Signature
+
+VERSION: Final = 1
+REQUIRED: Final = {
+    "plugin_call": Signature.parse("i32 i32 i32 i32 -> i64"),
+    "plugin_alloc": Signature.parse("i32 i32 -> i32"),
+    "plugin_free": Signature.parse("i32 i32 i32 ->"),
+}
+OPTIONAL: Final = {
+    "plugin_process_frame": Signature.parse("i32 i32 -> i32"),
+    "plugin_abi": Signature.parse("-> i32"),
+}
+NOT_IMPLEMENTED: Final = -32601
+"""Code by which a guest says that it has no such method."""
+
+_ERROR_BIT: Final = 1 << 31
+_LENGTH: Final = _ERROR_BIT - 1
+
+
+class TimelineAbi:
+    """One instance that speaks Timeline ABI 1; see `plugind_worker.abi.base.Abi`."""
+
+    def __init__(
+        self,
+        instance: Instance,
+        exports: Sequence[Export],  # noqa: ARG002  # as in every ABI
+        *,
+        max_result_bytes: int,
+    ) -> None:
+        self._instance = instance
+        self._max = max_result_bytes
+        self._call = _function(instance, "plugin_call")
+        self._alloc = _function(instance, "plugin_alloc")
+        self._free = _function(instance, "plugin_free")
+        version = instance.function("plugin_abi")
+        if version is not None and (found := version()[0]) != VERSION:
+            raise UnsupportedAbi(f"follows version {found} of the timeline ABI; this host has version {VERSION}")
+
+    @staticmethod
+    def claims(exports: Sequence[Export]) -> bool:
+        """Whether there is a ``plugin_call``."""
+        return any(export.name == "plugin_call" for export in exports)
+
+    @staticmethod
+    def check(exports: Sequence[Export]) -> None:
+        """Make sure of the memory and of every function of the ABI."""
+        signatures.require_memory(exports, abi="timeline")
+        signatures.check(exports, REQUIRED, optional=OPTIONAL, abi="timeline")
+
+    @staticmethod
+    def callables(exports: Sequence[Export]) -> list[str]:  # noqa: ARG004  # as in every ABI
+        """Return nothing: only the plugin knows its methods."""
+        return []
+
+    def call(self, name: bytes, params: bytes) -> bytes:
+        """Call a method."""
+        failed, text = self._run(name, params)
+        if not failed:
+            return text
+        error = _error_object(text)
+        if error.code == NOT_IMPLEMENTED:
+            shown = name.decode("utf-8", "replace")
+            raise FunctionNotFound(f"has no function {shown!r}", hint="See the plugin's own documentation.")
+        raise PluginError(error.message, error=error)
+
+    def hook(self, name: bytes, params: bytes) -> bytes | None:
+        """Call a reserved method, which the plugin need not have."""
+        failed, text = self._run(name, params)
+        if not failed:
+            return text
+        error = _error_object(text)
+        if error.code == NOT_IMPLEMENTED:
+            return None
+        raise PluginError(error.message, error=error)
+
+    def _run(self, name: bytes, params: bytes) -> tuple[bool, bytes]:
+        """Return whether the guest answered with an error, and the text of its answer."""
+        data = name + (params or b"null")
+        pointer = self._alloc(len(data), 1)[0]
+        if pointer == 0:
+            raise MemoryLimit(f"plugin_alloc has no {len(data)} bytes for the params", cause="memory")
+        try:
+            self._instance.write(pointer, data)
+        except OutOfBoundsError as error:
+            raise Trap(f"plugin_alloc returned a pointer out of bounds: {error}", cause="trap") from error
+        name_length = len(name)
+        packed = self._call(pointer, name_length, pointer + name_length, len(data) - name_length)[0]
+        self._free(pointer, len(data), 1)
+        return bool(packed & _ERROR_BIT), self._take(packed >> 32, packed & _LENGTH)
+
+    def _take(self, pointer: int, length: int) -> bytes:
+        """Copy the answer out, give its memory back, and make sure that it is JSON."""
+        if not length:
+            return b"null"
+        try:
+            if length > self._max:
+                self._instance.address(pointer, length)
+                self._free(pointer, length, 1)
+                raise TooLarge(f"returned {length} bytes, over the limit of {self._max}", cause="limit")
+            text = self._instance.read(pointer, length)
+        except OutOfBoundsError as error:
+            raise Trap(f"plugin_call returned a pointer out of bounds: {error}", cause="trap") from error
+        self._free(pointer, length, 1)
+        try:
+            return payload.check(text)
+        except ValueError as error:
+            raise PluginError(f"returned something that is not a UTF-8 JSON text: {error}", cause="protocol") from error
+
+
+def _function(instance: Instance, name: str) -> Function:
+    function = instance.function(name)
+    if function is None:
+        raise UnsupportedAbi(f"exports no {name}, which the timeline ABI needs")
+    return function
+
+
+def _error_object(text: bytes) -> ErrorObject:
+    try:
+        return msgspec.json.decode(text, type=ErrorObject)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise PluginError(f"failed with something that is no error object: {error}", cause="protocol") from error

@@ -1,0 +1,92 @@
+"""The worker's end of the *messages* socket: blocking, one send per message, one receive per small message."""
+
+import collections
+import socket
+from typing import Final
+
+from plugind_protocol.worker import HEADER, MAX_BODY_BYTES, Kind, encode
+
+Message = tuple[int, int, bytes]
+"""``kind, call number, body``."""
+
+_CHUNK: Final = 64 * 1024
+_HEADER_BYTES: Final = HEADER.size
+
+
+class ChannelClosedError(Exception):
+    """The supervisor has closed its end."""
+
+
+class Channel:
+    """Messages to and from the supervisor. Only the thread that runs the guest uses it.
+
+    Args:
+        sock: A connected stream socket, blocking.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._rest = b""  # bytes received after the last whole message
+        self._kept: collections.deque[Message] = collections.deque()
+
+    def receive(self) -> Message:
+        """Return the next message: a kept one if there is one, else wait for the socket.
+
+        Raises:
+            ChannelClosedError: The other end is closed.
+            ValueError: A body larger than the protocol allows is announced.
+        """
+        return self._kept.popleft() if self._kept else self.receive_new()
+
+    def receive_new(self) -> Message:
+        """Wait for the next message on the socket, past the kept ones."""
+        data = self._rest or self._read()
+        while len(data) < _HEADER_BYTES:
+            data += self._read()
+        length, kind, call = HEADER.unpack_from(data)
+        end = _HEADER_BYTES + length
+        if len(data) == end:  # nearly always: one message, whole
+            self._rest = b""
+            return kind, call, data[_HEADER_BYTES:]
+        if len(data) > end:
+            self._rest = data[end:]
+            return kind, call, data[_HEADER_BYTES:end]
+        if length > MAX_BODY_BYTES:
+            raise ValueError(f"message of {length} bytes, over {MAX_BODY_BYTES}")
+        self._rest = b""
+        return kind, call, self._read_body(data[_HEADER_BYTES:], length)
+
+    def keep(self, message: Message) -> None:
+        """Put a message aside until `receive`; kept messages come in the order they were kept."""
+        self._kept.append(message)
+
+    def send(self, kind: Kind, call: int, body: bytes = b"") -> None:
+        """Send one message.
+
+        Raises:
+            ChannelClosedError: The other end is closed.
+        """
+        try:
+            self._sock.sendall(encode(kind, call, body))
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise ChannelClosedError from error
+
+    def _read(self) -> bytes:
+        try:
+            data = self._sock.recv(_CHUNK)
+        except ConnectionResetError as error:
+            raise ChannelClosedError from error
+        if not data:
+            raise ChannelClosedError
+        return data
+
+    def _read_body(self, head: bytes, length: int) -> bytes:
+        body = bytearray(length)
+        body[: len(head)] = head
+        view, filled = memoryview(body), len(head)
+        while filled < length:
+            received = self._sock.recv_into(view[filled:])
+            if not received:
+                raise ChannelClosedError
+            filled += received
+        return bytes(body)

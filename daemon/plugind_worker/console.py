@@ -1,0 +1,65 @@
+"""What a guest prints: its own log messages, and stdout and stderr line by line. Everything is bounded."""
+
+import enum
+from typing import Final
+
+from plugind_protocol.worker import Kind
+from plugind_worker.channel import Channel
+from plugind_worker.control import Control
+
+MAX_MESSAGE_BYTES: Final = 8 * 1024
+"""Longest message kept, in bytes; the rest is cut off, and a mark says so."""
+_MARK: Final = b" [cut]"
+
+
+class Level(enum.IntEnum):
+    """Levels of console messages."""
+
+    TRACE = 0
+    DEBUG = 1
+    INFO = 2
+    WARN = 3
+    ERROR = 4
+
+
+class Console:
+    """Sends what the guest prints as LOG messages.
+
+    Args:
+        channel: Where messages go.
+        control: Knows the number of the call that runs.
+    """
+
+    def __init__(self, channel: Channel, control: Control) -> None:
+        self._channel = channel
+        self._control = control
+        self._lines: dict[Level, bytes] = {}
+
+    def log(self, level: int, text: bytes, *, cut: bool = False) -> None:
+        """Send one message.
+
+        Args:
+            level: 0 trace … 4 error; what lies outside is moved to the nearer end.
+            text: At most `MAX_MESSAGE_BYTES` of it are sent; what is not UTF-8 is replaced.
+            cut: Whether the caller has cut it already.
+        """
+        kept = text[:MAX_MESSAGE_BYTES].decode("utf-8", "replace").encode()
+        mark = _MARK if cut or len(text) > MAX_MESSAGE_BYTES else b""
+        clamped = min(max(level, Level.TRACE), Level.ERROR)
+        self._channel.send(Kind.LOG, self._control.number, bytes((clamped,)) + kept + mark)
+
+    def write(self, level: Level, data: bytes) -> None:
+        """Take bytes of a stream and send the lines that are complete, or too long to wait for their end."""
+        *lines, rest = (self._lines.pop(level, b"") + data).split(b"\n")
+        for line in lines:
+            self.log(level, line)
+        while len(rest) >= MAX_MESSAGE_BYTES:
+            self.log(level, rest[:MAX_MESSAGE_BYTES])
+            rest = rest[MAX_MESSAGE_BYTES:]
+        if rest:
+            self._lines[level] = rest
+
+    def flush(self) -> None:
+        """Send the lines that were begun and not ended."""
+        while self._lines:
+            self.log(*self._lines.popitem())

@@ -1,0 +1,128 @@
+"""Orders that reach the worker while its guest computes: a thread of its own reads the *control* socket.
+
+Call numbers of one worker rise (modulo 2³²), so that a number tells whether its call is yet to come, runs, or is over.
+"""
+
+import array
+import os
+import socket
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from plugind_protocol.errors import Timeout
+from plugind_protocol.worker import CONTROL, Order
+
+START: Final = 0
+"""Call number of making the first instance, before any call."""
+_HALF: Final = 1 << 31
+_MASK: Final = (1 << 32) - 1
+
+
+class Control:
+    """Interrupts and window descriptors.
+
+    Args:
+        sock: A connected socket on which orders arrive.
+        interrupt: Ends the guest that runs; called from the control thread.
+        lost: Called from the control thread when the supervisor closed its end, since nobody could stop the guest
+            any more.
+    """
+
+    def __init__(self, sock: socket.socket, *, interrupt: Callable[[], None], lost: Callable[[], None]) -> None:
+        self._sock = sock
+        self._interrupt = interrupt
+        self._lost = lost
+        self._changed = threading.Condition(threading.Lock())
+        self._skipped: set[int] = set()
+        self._windows: dict[int, int] = {}
+        self._running = False
+        self.number = START
+        """Number of the call that runs, or ran last."""
+        self.fired = False
+        """Whether the call that runs was interrupted."""
+
+    def start(self) -> None:
+        """Start the thread."""
+        threading.Thread(target=self._serve, name="control", daemon=True).start()
+
+    def begin(self, number: int) -> bool:
+        """Note that a call starts.
+
+        Args:
+            number: Its number.
+
+        Returns:
+            False when it was interrupted before it started: it must not run.
+        """
+        with self._changed:
+            self.number = number
+            if number in self._skipped:
+                self._skipped.remove(number)
+                return False
+            self._running = True
+            self.fired = False
+            return True
+
+    def finish(self) -> bool:
+        """Note that the call is over; return whether it was interrupted."""
+        with self._changed:
+            self._running = False
+            return self.fired
+
+    def take_window(self, window: int) -> int:
+        """Wait for the descriptor of a window; it is the caller's then.
+
+        Raises:
+            Timeout: The call was interrupted first.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: window in self._windows or self.fired)
+            if window not in self._windows:
+                raise Timeout(f"interrupted while waiting for window {window}", cause="timeout")
+            return self._windows.pop(window)
+
+    def _serve(self) -> None:
+        while (order := self._receive()) is not None:
+            kind, number, descriptors = order
+            with self._changed:
+                if kind == Order.INTERRUPT:
+                    self._stop(number)
+                elif kind == Order.WINDOW and descriptors:
+                    self._add_window(number, descriptors.pop(0))
+                self._changed.notify_all()
+            for descriptor in descriptors:
+                os.close(descriptor)
+        self._lost()
+
+    def _stop(self, number: int) -> None:
+        if number == self.number:
+            if self._running:
+                self.fired = True
+                self._interrupt()
+        elif (number - self.number) & _MASK < _HALF:
+            self._skipped.add(number)
+
+    def _add_window(self, window: int, descriptor: int) -> None:
+        if window in self._windows:
+            os.close(self._windows[window])
+        self._windows[window] = descriptor
+
+    def _receive(self) -> tuple[int, int, list[int]] | None:
+        """Read one order and the descriptors that came with it; ``None`` at the end."""
+        data = b""
+        descriptors = array.array("i")
+        while len(data) < CONTROL.size:
+            space = socket.CMSG_SPACE(4 * descriptors.itemsize)
+            try:
+                part, ancillary, _, _ = self._sock.recvmsg(CONTROL.size - len(data), space, socket.MSG_CMSG_CLOEXEC)
+            except ConnectionResetError:
+                return None
+            if not part:
+                return None
+            data += part
+            for level, kind, payload in ancillary:
+                if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+                    descriptors.frombytes(payload[: len(payload) - len(payload) % descriptors.itemsize])
+        kind, number = CONTROL.unpack(data)
+        return kind, number, list(descriptors)

@@ -1,0 +1,1 @@
+"""The wasmtime engine. Hot calls go through the C entries below the public API of the Python binding."""

@@ -1,0 +1,101 @@
+"""`WasmtimeEngine`: compiling, loading and instantiating."""
+
+import importlib.metadata
+import mmap
+from collections.abc import Sequence
+from functools import cached_property
+
+import wasmtime
+
+from plugind_worker.engine.base import EngineError, Export, HostFunction, Import, Limits, Module
+from plugind_worker.engine.wasmtime import config, traps, types
+from plugind_worker.engine.wasmtime.instance import WasmtimeInstance
+
+
+class WasmtimeModule:
+    """A compiled module."""
+
+    def __init__(self, raw: wasmtime.Module) -> None:
+        self.raw = raw
+
+    @cached_property
+    def imports(self) -> Sequence[Import]:
+        """What the module needs."""
+        return types.imports_of(self.raw)
+
+    @cached_property
+    def exports(self) -> Sequence[Export]:
+        """What the module offers."""
+        return types.exports_of(self.raw)
+
+    def serialize(self) -> bytes:
+        """Return the artefact."""
+        return bytes(self.raw.serialize())
+
+
+class WasmtimeEngine:
+    """Wasmtime with our settings; see `plugind_worker.engine.base.Engine`."""
+
+    name = "wasmtime"
+
+    def __init__(self) -> None:
+        self.version = importlib.metadata.version("wasmtime")
+        self.settings = config.fingerprint(self.version)
+        self._engine = wasmtime.Engine(config.build())
+        self._increment = self._engine.increment_epoch
+
+    def assemble(self, text: bytes) -> bytes:
+        """Turn WebAssembly text into a binary module."""
+        try:
+            return bytes(wasmtime.wat2wasm(text))
+        except wasmtime.WasmtimeError as error:
+            raise EngineError(traps.reason_of(error)) from error
+
+    def compile(self, wasm: bytes) -> WasmtimeModule:
+        """Check and compile a binary module."""
+        if wasm[:4] != b"\0asm":  # the binding would take it for text
+            raise EngineError("it does not start with the magic number of WebAssembly")
+        try:
+            return WasmtimeModule(wasmtime.Module(self._engine, wasm))
+        except wasmtime.WasmtimeError as error:
+            raise EngineError(traps.reason_of(error)) from error
+
+    def load(self, descriptor: int) -> WasmtimeModule:
+        """Load an artefact, mapped from its file where that has a name in ``/proc``: its pages are then shared."""
+        try:
+            return WasmtimeModule(wasmtime.Module.deserialize_file(self._engine, f"/proc/self/fd/{descriptor}"))
+        except wasmtime.WasmtimeError:
+            return self._load_copy(descriptor)
+
+    def _load_copy(self, descriptor: int) -> WasmtimeModule:
+        try:
+            with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as view:
+                return WasmtimeModule(wasmtime.Module.deserialize(self._engine, view[:]))
+        except (wasmtime.WasmtimeError, OSError, ValueError) as error:
+            reason = traps.reason_of(error) if isinstance(error, wasmtime.WasmtimeError) else str(error)
+            raise EngineError(reason) from error
+
+    def instantiate(self, module: Module, imports: Sequence[HostFunction], *, limits: Limits) -> WasmtimeInstance:
+        """Make an instance and run its start function."""
+        assert isinstance(module, WasmtimeModule)
+        needed = {(i.module, i.name) for i in module.imports}
+        signatures = {e.name: e.signature for e in module.exports if e.signature is not None}
+        instance = WasmtimeInstance(self._engine, signatures, limits=limits)
+        try:
+            instance.start(module.raw, [f for f in imports if (f.module, f.name) in needed])
+        except BaseException:
+            instance.close()
+            raise
+        return instance
+
+    def interrupt(self) -> None:
+        """End what runs now; see `plugind_worker.engine.base.Engine.interrupt`."""
+        self._increment()
+
+
+def create() -> WasmtimeEngine:
+    """Return the engine."""
+    return WasmtimeEngine()
+
+
+__all__ = ["WasmtimeEngine", "WasmtimeModule", "create"]

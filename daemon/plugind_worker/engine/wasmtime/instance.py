@@ -1,0 +1,218 @@
+"""`WasmtimeInstance`: a store with one instance, its memory, its functions, and the host functions it may call."""
+
+import ctypes
+from collections.abc import Callable, Sequence
+from ctypes import byref
+from typing import Any, Final
+
+import wasmtime
+from wasmtime import _ffi
+
+from plugind_protocol.errors import MemoryLimit, PlugindError
+from plugind_worker.engine.base import EngineError, Function, HostFunction, Limits, OutOfBoundsError, Signature
+from plugind_worker.engine.wasmtime import capi, traps, types
+
+_MAX_TABLES: Final = 16
+_NO_FINALIZER: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(0)
+_FUNC: Final = _ffi.WASMTIME_EXTERN_FUNC.value
+_MEMORY: Final = _ffi.WASMTIME_EXTERN_MEMORY.value
+
+
+class WasmtimeInstance:
+    """A store with one instance; see `plugind_worker.engine.base.Instance`.
+
+    Args:
+        engine: The engine.
+        signatures: Of the module's exported functions.
+        limits: What the instance may take.
+    """
+
+    def __init__(self, engine: wasmtime.Engine, signatures: dict[str, Signature], *, limits: Limits) -> None:
+        self._engine = engine
+        self._signatures = signatures
+        self._limits = limits
+        self._store: Any = _ffi.wasmtime_store_new(engine.ptr(), None, _NO_FINALIZER)
+        context = _ffi.wasmtime_store_context(self._store)
+        self._context: int = ctypes.cast(context, ctypes.c_void_p).value or 0
+        self._instance: _ffi.wasmtime_instance_t | None = None
+        self._caller = 0  # while the start function runs, exports are reached through the caller
+        self._failure: BaseException | None = None
+        self._callbacks: list[Any] = []
+        self._functions: dict[str, Function | None] = {}
+        self._memory: _ffi.wasmtime_memory_t | None = None
+        self._base = 0
+        self._size = 0
+        self.limit_memory(limits.memory_bytes)
+        self.rearm()
+
+    def start(self, module: wasmtime.Module, imports: Sequence[HostFunction]) -> None:
+        """Instantiate the module, which runs its start function."""
+        linker = _ffi.wasmtime_linker_new(self._engine.ptr())
+        try:
+            for function in imports:
+                self._define(linker, function)
+            instance = _ffi.wasmtime_instance_t()
+            trap = ctypes.c_void_p()
+            error = _ffi.wasmtime_linker_instantiate(
+                linker,
+                ctypes.cast(self._context, ctypes.POINTER(_ffi.wasmtime_context_t)),
+                module.ptr(),
+                byref(instance),
+                ctypes.cast(byref(trap), ctypes.POINTER(ctypes.POINTER(_ffi.wasm_trap_t))),
+            )
+            if error or trap.value:
+                self._raise(ctypes.cast(error, ctypes.c_void_p).value, trap.value)
+        finally:
+            _ffi.wasmtime_linker_delete(linker)
+        self._instance = instance
+        self._caller = 0
+
+    @property
+    def memory_size(self) -> int:
+        """Bytes of linear memory the guest has now."""
+        memory = self._memory or self._find_memory()
+        self._size = capi.memory_size(self._context, byref(memory)) if memory is not None else 0
+        return self._size
+
+    def function(self, name: str) -> Function | None:
+        """Look up an exported function of numbers."""
+        try:
+            return self._functions[name]
+        except KeyError:
+            signature = self._signatures.get(name)
+            func = self._lookup(name) if signature is not None and signature.numeric else None
+            bound = self._bind(func, signature) if func is not None and signature is not None else None
+            self._functions[name] = bound
+            return bound
+
+    def read(self, pointer: int, length: int) -> bytes:
+        """Copy bytes out of the guest's memory."""
+        return ctypes.string_at(self.address(pointer, length), length)
+
+    def write(self, pointer: int, data: bytes) -> None:
+        """Copy bytes into the guest's memory."""
+        ctypes.memmove(self.address(pointer, len(data)), data, len(data))
+
+    def address(self, pointer: int, length: int) -> int:
+        """Return where a piece of the guest's memory lies in this process."""
+        if pointer + length > self._size and pointer + length > self.memory_size:
+            raise OutOfBoundsError(f"{length} bytes at {pointer} reach outside a memory of {self._size} bytes")
+        return self._base + pointer
+
+    def limit_memory(self, memory_bytes: int) -> None:
+        """Move the cap of the linear memory."""
+        _ffi.wasmtime_store_limiter(self._store, memory_bytes, self._limits.table_elements, 1, _MAX_TABLES, 1)
+
+    def rearm(self) -> None:
+        """Let the next interrupt, and none before it, end a call."""
+        _ffi.wasmtime_context_set_epoch_deadline(ctypes.cast(self._context, ctypes.POINTER(_ffi.wasmtime_context_t)), 1)
+
+    def close(self) -> None:
+        """Give everything back."""
+        if self._store is not None:
+            _ffi.wasmtime_store_delete(self._store)
+        self._store = None
+        self._functions.clear()
+        self._callbacks.clear()
+        self._memory = None
+        self._size = 0
+
+    def _find_memory(self) -> "_ffi.wasmtime_memory_t | None":
+        item = self._export("memory", kind=_MEMORY)
+        if item is None:
+            return None
+        memory = _ffi.wasmtime_memory_t.from_buffer_copy(item.of.memory)
+        self._base = capi.memory_data(self._context, byref(memory)) or 0
+        self._memory = memory
+        return memory
+
+    def _lookup(self, name: str) -> "_ffi.wasmtime_func_t | None":
+        item = self._export(name, kind=_FUNC)
+        return None if item is None else _ffi.wasmtime_func_t.from_buffer_copy(item.of.func)
+
+    def _export(self, name: str, *, kind: object) -> "_ffi.wasmtime_extern_t | None":
+        raw = name.encode()
+        item = _ffi.wasmtime_extern_t()
+        if self._instance is not None:
+            context = ctypes.cast(self._context, ctypes.POINTER(_ffi.wasmtime_context_t))
+            found = _ffi.wasmtime_instance_export_get(context, byref(self._instance), raw, len(raw), byref(item))
+        elif self._caller:
+            caller = ctypes.cast(self._caller, ctypes.POINTER(_ffi.wasmtime_caller_t))
+            found = _ffi.wasmtime_caller_export_get(caller, raw, len(raw), byref(item))
+        else:
+            found = False
+        return item if found and item.kind == kind else None
+
+    def _bind(self, func: "_ffi.wasmtime_func_t", signature: Signature) -> Function:
+        """Make the callable of a guest function. Everything a call needs is prepared here, once.
+
+        The array of values is shared by nested calls of the same function: the engine takes the arguments out before
+        the guest runs, and puts the results in when it has returned.
+        """
+        params, results = types.raw_layout(signature.params), types.raw_layout(signature.results)
+        count = max(len(signature.params), len(signature.results))
+        values = ctypes.create_string_buffer(max(count, 1) * capi.VALUE_BYTES)
+        trap = ctypes.c_void_p()
+        pack, unpack, raise_ = params.pack_into, results.unpack_from, self._raise
+        call, context = capi.call_unchecked, self._context
+        func_at, values_at, trap_at = ctypes.addressof(func), ctypes.addressof(values), ctypes.addressof(trap)
+
+        def invoke(*args: Any, _alive: object = (func, values, trap)) -> tuple[Any, ...]:
+            pack(values, 0, *args)
+            error = call(context, func_at, values_at, count, trap_at)
+            if error or trap.value:
+                raise_(error, trap.value)
+            return unpack(values)
+
+        return invoke
+
+    def _define(self, linker: Any, function: HostFunction) -> None:
+        callback = capi.Callback(self._bridge(function))
+        self._callbacks.append(callback)
+        module, name = function.module.encode(), function.name.encode()
+        functype = types.functype(function.signature)  # owns what its pointer points to
+        error = capi.define_func(
+            *(linker, module, len(module), name, len(name)),
+            *(functype.ptr(), ctypes.cast(callback, ctypes.c_void_p), None, None),
+        )
+        if error:
+            raise EngineError(traps.take_reason(error))
+
+    def _bridge(self, function: HostFunction) -> Callable[[int, int, int, int], int]:
+        """Make what the engine calls: raw values in, raw value out, exceptions as a trap that is raised again above."""
+        params, result = types.raw_layout(function.signature.params), types.raw_layout(function.signature.results)
+        handler = function.handler
+        returns = bool(function.signature.results)
+
+        def entry(_data: int, caller: int, values: int, _count: int) -> int:
+            try:
+                if self._instance is None:
+                    self._caller = caller
+                answer = handler(self, *params.unpack(ctypes.string_at(values, params.size)))
+                if returns:
+                    ctypes.memmove(values, result.pack(answer), result.size)
+            except BaseException as error:  # raised again by `_raise`, once the engine has unwound the guest
+                self._failure = error
+                return int(capi.trap_new(b"host function", 13))
+            return 0
+
+        return entry
+
+    def _raise(self, error: int | None, trap: int | None) -> None:
+        failure, self._failure = self._failure, None
+        if trap:
+            try:
+                if failure is None:
+                    raise traps.error_of(trap)
+                if isinstance(failure, PlugindError) and failure.data.stack is None:
+                    failure.data.stack = traps.stack_of(trap)
+            finally:
+                traps.free(trap)
+        if failure is not None:
+            if error:
+                traps.take_reason(error)
+            raise failure
+        reason = traps.take_reason(error or 0)
+        if traps.is_memory(reason):
+            raise MemoryLimit(f"wants more memory from the start than its limit: {reason}", cause="memory")
+        raise EngineError(reason)

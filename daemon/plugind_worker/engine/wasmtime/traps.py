@@ -1,0 +1,99 @@
+"""What a trap or an engine error means: the typed error with the guest's stack."""
+
+import ctypes
+import re
+from typing import Final
+
+import wasmtime
+from wasmtime import TrapCode, _ffi
+
+from plugind_protocol.errors import MemoryLimit, PlugindError, Timeout, Trap
+
+MAX_FRAMES: Final = 64
+"""Frames kept of a guest's stack."""
+MAX_NAME: Final = 200
+"""Characters kept of a function's name, which the plugin chooses."""
+MAX_REASON: Final = 400
+"""Characters kept of an engine's own text."""
+
+_WHAT: Final = {
+    TrapCode.STACK_OVERFLOW: "ran out of stack",
+    TrapCode.MEMORY_OUT_OF_BOUNDS: "accessed memory out of bounds",
+    TrapCode.TABLE_OUT_OF_BOUNDS: "accessed a table out of bounds",
+    TrapCode.INDIRECT_CALL_TO_NULL: "called a null function reference",
+    TrapCode.BAD_SIGNATURE: "called a function by a wrong signature",
+    TrapCode.INTEGER_OVERFLOW: "overflowed an integer division",
+    TrapCode.INTEGER_DIVISION_BY_ZERO: "divided by zero",
+    TrapCode.BAD_CONVERSION_TO_INTEGER: "converted a float that fits no integer",
+    TrapCode.UNREACHABLE: "executed an unreachable instruction",
+}
+_ART: Final = re.compile(r"\d*\s*\|")
+_NUMBERED: Final = re.compile(r"\d+: ")
+_MEMORY_REASONS: Final = ("exceeds memory limits", "exceeds table limits", "Cannot allocate memory")
+
+
+def stack_of(trap: int) -> list[str]:
+    """Return the names of the functions on the guest's stack when it trapped, innermost first."""
+    frames = _ffi.wasm_frame_vec_t(0, None)
+    _ffi.wasm_trap_trace(_pointer(trap), ctypes.byref(frames))
+    names = [_frame_name(frames.data[i]) for i in range(min(frames.size, MAX_FRAMES))]
+    _ffi.wasm_frame_vec_delete(ctypes.byref(frames))
+    return names
+
+
+def error_of(trap: int) -> PlugindError:
+    """Turn the engine's own trap (not one that a host function raised) into its typed error.
+
+    Args:
+        trap: Address of the trap, which stays the caller's.
+    """
+    code = ctypes.c_uint8()
+    found = _ffi.wasmtime_trap_code(_pointer(trap), ctypes.byref(code))
+    kind = next((c for c in TrapCode if c.value == code.value), None) if found else None
+    stack = stack_of(trap)
+    where = f" in {stack[0]}" if stack else ""
+    if kind is TrapCode.INTERRUPT:
+        return Timeout(f"interrupted at its deadline{where}", cause="timeout", stack=stack)
+    if kind is TrapCode.ALLOCATION_TOO_LARGE:
+        return MemoryLimit(f"asked for more than the engine can allocate{where}", cause="memory", stack=stack)
+    what = _WHAT[kind] if kind in _WHAT else f"trapped ({kind.name.lower() if kind else 'no code'})"
+    return Trap(f"{what}{where}", cause="trap", stack=stack)
+
+
+def free(trap: int) -> None:
+    """Give a trap back to the engine."""
+    _ffi.wasm_trap_delete(_pointer(trap))
+
+
+def is_memory(reason: str) -> bool:
+    """Whether an engine's text says that the limits, or the process, did not allow the memory."""
+    return any(text in reason for text in _MEMORY_REASONS)
+
+
+def take_reason(error: int) -> str:
+    """Return the text of an engine's error, and give the error back to the engine.
+
+    Args:
+        error: Its address.
+    """
+    pointer = ctypes.cast(error, ctypes.POINTER(_ffi.wasmtime_error_t))
+    return reason_of(wasmtime.WasmtimeError._from_ptr(pointer))  # noqa: SLF001  # nothing public takes an error over
+
+
+def reason_of(error: wasmtime.WasmtimeError) -> str:
+    """Return an engine's text on one line, without the drawing under it."""
+    lines = (line.strip() for line in str(error).splitlines())
+    kept = [_NUMBERED.sub("", line) for line in lines if line and line != "Caused by:" and not _ART.match(line)]
+    return ": ".join(kept)[:MAX_REASON]
+
+
+def _pointer(trap: int) -> "ctypes._Pointer[_ffi.wasm_trap_t]":
+    return ctypes.cast(trap, ctypes.POINTER(_ffi.wasm_trap_t))
+
+
+def _frame_name(frame: "ctypes._Pointer[_ffi.wasm_frame_t]") -> str:
+    name = _ffi.wasmtime_frame_func_name(frame)
+    if not name:
+        return f"function {_ffi.wasm_frame_func_index(frame)}"
+    vec = name.contents
+    return ctypes.string_at(vec.data, vec.size).decode("utf-8", "replace")[:MAX_NAME]

@@ -1,0 +1,170 @@
+"""A worker's main loop: take a message, run the guest, answer. One plugin, one thread, no timers.
+
+The supervisor keeps the deadlines and sends interrupts; `Control` takes them while the guest computes.
+"""
+
+import os
+import socket
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from plugind_protocol.errors import (
+    InvalidParams,
+    MemoryLimit,
+    PackageInvalid,
+    PlugindError,
+    Timeout,
+    Trap,
+    UnsupportedAbi,
+)
+from plugind_protocol.worker import Kind, Launch, Ready, Window, split_name
+from plugind_worker.abi import ABIS
+from plugind_worker.channel import Channel, ChannelClosedError
+from plugind_worker.console import Console
+from plugind_worker.control import START, Control
+from plugind_worker.engine.base import Engine, EngineError
+from plugind_worker.guest import Guest
+from plugind_worker.host_calls import HostCalls
+from plugind_worker.wasi import Wasi
+
+Answer = tuple[Kind, bytes]
+
+_SPENT: Final = (Trap, Timeout, MemoryLimit)
+"""Errors after which the instance cannot be trusted to go on."""
+_WINDOW: Final = msgspec.json.Decoder(Window)
+
+
+class Worker:
+    """One plugin.
+
+    Args:
+        engine: The engine.
+        launch: What to run.
+        messages: The messages socket.
+        control: The control socket.
+    """
+
+    def __init__(self, engine: Engine, launch: Launch, *, messages: socket.socket, control: socket.socket) -> None:
+        self._engine = engine
+        self._launch = launch
+        self._channel = Channel(messages)
+        self._control = Control(control, interrupt=engine.interrupt, lost=_leave)
+        self._console = Console(self._channel, self._control)
+        self._handlers: dict[int, Callable[[bytes], Answer]] = {
+            Kind.CALL: self._call,
+            Kind.HOOK: self._hook,
+            Kind.PROCESS: self._process,
+            Kind.WINDOW_OPEN: self._open_window,
+            Kind.WINDOW_CLOSE: self._close_window,
+            Kind.PING: self._ping,
+        }
+
+    def run(self, artefact: int, *, layers: list[str]) -> None:
+        """Start the plugin and serve it until the supervisor closes the channel.
+
+        Args:
+            artefact: Descriptor of the compiled module.
+            layers: What confines this process, for the report.
+        """
+        self._control.start()
+        self._control.begin(START)
+        try:
+            self._start(artefact)
+        except PlugindError as error:
+            self._channel.send(Kind.FAILED, START, self._describe(error))
+            return
+        except MemoryError:
+            self._channel.send(Kind.FAILED, START, self._describe(_no_memory()))
+            return
+        self._end_call()
+        ready = Ready(abi=self._launch.abi, functions=self._guest.functions, layers=layers)
+        self._channel.send(Kind.READY, START, msgspec.json.encode(ready))
+        try:
+            while True:
+                self._serve(*self._channel.receive())
+        except ChannelClosedError:
+            return
+
+    def _start(self, artefact: int) -> None:
+        if self._launch.abi not in ABIS:
+            raise UnsupportedAbi(f"this worker has no {self._launch.abi} ABI", hint=f"It has: {', '.join(ABIS)}.")
+        try:
+            module = self._engine.load(artefact)
+        except EngineError as error:
+            raise PackageInvalid(f"the compiled module cannot be loaded: {error}") from error
+        finally:
+            os.close(artefact)
+        calls = HostCalls(self._channel, self._control, self._console, max_params_bytes=self._launch.max_result_bytes)
+        imports = [*calls.functions(), *Wasi(self._console, self._control).functions()]
+        self._guest = Guest(self._engine, module, self._launch, imports)
+        self._guest.start()
+
+    def _serve(self, kind: int, number: int, body: bytes) -> None:
+        handler = self._handlers.get(kind)
+        if handler is None:
+            return  # an answer to a host call that is over
+        if not self._control.begin(number):
+            error = Timeout("interrupted before its turn came", cause="timeout")
+            self._channel.send(Kind.ERROR, number, self._describe(error))
+            return
+        try:
+            answer, payload = handler(body)
+        except PlugindError as error:
+            if isinstance(error, _SPENT):
+                self._guest.discard()
+            answer, payload = Kind.ERROR, self._describe(error)
+        except MemoryError:
+            self._guest.discard()
+            answer, payload = Kind.ERROR, self._describe(_no_memory())
+        self._end_call()
+        self._channel.send(answer, number, payload)
+
+    def _end_call(self) -> None:
+        self._console.flush()
+        if self._control.finish():
+            self._guest.rearm()
+
+    def _call(self, body: bytes) -> Answer:
+        return Kind.RESULT, self._guest.call(*split_name(body))
+
+    def _hook(self, body: bytes) -> Answer:
+        return Kind.RESULT, self._guest.hook(*split_name(body))
+
+    def _process(self, body: bytes) -> Answer:
+        return Kind.PROCESSED, self._guest.process(body)
+
+    def _open_window(self, body: bytes) -> Answer:
+        window = _window(body)
+        self._guest.open_window(window, self._control.take_window(window.window))
+        return Kind.RESULT, b"null"
+
+    def _close_window(self, body: bytes) -> Answer:
+        self._guest.close_window(_window(body).window)
+        return Kind.RESULT, b"null"
+
+    def _ping(self, _body: bytes) -> Answer:
+        return Kind.RESULT, b"null"
+
+    def _describe(self, error: PlugindError) -> bytes:
+        """Encode an error with the plugin it is about."""
+        launch = self._launch
+        error.message = f"{launch.plugin_id} {launch.version}: {error.message}"
+        error.data.plugin_id, error.data.version = launch.plugin_id, launch.version
+        return msgspec.json.encode(error.to_object())
+
+
+def _window(body: bytes) -> Window:
+    try:
+        return _WINDOW.decode(body)
+    except msgspec.DecodeError as error:
+        raise InvalidParams(f"malformed window: {error}") from error
+
+
+def _no_memory() -> MemoryLimit:
+    return MemoryLimit("its process has no memory left for this", cause="memory")
+
+
+def _leave() -> None:
+    os._exit(0)

@@ -1,0 +1,160 @@
+"""The zygote: a single-threaded process that has imported the engine, and forks a child for each plugin.
+
+It runs nothing of a plugin's itself. Orders and descriptors come as datagrams on one socket, whose end is its end.
+"""
+
+import gc
+import os
+import select
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+
+from plugind_protocol.worker import Exited, Spawn, Spawned, ZygoteMessage, ZygoteReady
+from plugind_worker import child, engine, lockdown
+from plugind_worker.engine.base import Engine
+
+MAX_DATAGRAM: Final = 64 * 1024
+_DESCRIPTORS: Final = 3
+"""How many descriptors come with a Spawn."""
+
+
+def run(descriptor: int, engine_name: str) -> None:
+    """Serve until the supervisor closes the socket.
+
+    Args:
+        descriptor: A connected SOCK_SEQPACKET Unix socket.
+        engine_name: The engine to import.
+    """
+    parent = os.getppid()
+    lockdown.own_session()
+    lockdown.die_with(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ.clear()
+    _silence()
+    loaded = engine.load(engine_name)
+    gc.collect()
+    gc.freeze()
+    with socket.socket(fileno=descriptor) as sock:
+        Zygote(sock, loaded).serve()
+
+
+class Zygote:
+    """The serving loop.
+
+    Args:
+        sock: The socket to the supervisor.
+        engine: The engine that children inherit.
+    """
+
+    def __init__(self, sock: socket.socket, engine: Engine) -> None:
+        self._sock = sock
+        self._engine = engine
+        self._alarm, wakeup = socket.socketpair()
+        for end in (self._alarm, wakeup):
+            end.settimeout(0)
+        self._wakeup = wakeup
+        signal.set_wakeup_fd(wakeup.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)  # for the wakeup descriptor to be written to
+
+    def serve(self) -> None:
+        """Answer orders and report children that ended, until the other end is closed."""
+        ready = ZygoteReady(
+            engine=self._engine.name, engine_version=self._engine.version, settings=self._engine.settings
+        )
+        self._send(ZygoteMessage(ready=ready))
+        poll = select.poll()
+        poll.register(self._sock, select.POLLIN)
+        poll.register(self._alarm, select.POLLIN)
+        while True:
+            descriptors = {descriptor for descriptor, _ in poll.poll()}
+            if self._alarm.fileno() in descriptors:
+                self._alarm.recv(4096)
+                self._reap()
+            if self._sock.fileno() in descriptors and not self._take_order():
+                return
+
+    def _take_order(self) -> bool:
+        """Handle one datagram; False at the end."""
+        data, descriptors, _, _ = socket.recv_fds(self._sock, MAX_DATAGRAM, 2 * _DESCRIPTORS)
+        if not data:
+            return False
+        try:
+            pidfd, answer = self._spawn(data, descriptors)
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+        self._send(ZygoteMessage(spawned=answer), [pidfd] if pidfd is not None else [])
+        if pidfd is not None:
+            os.close(pidfd)
+        return True
+
+    def _spawn(self, data: bytes, descriptors: Sequence[int]) -> tuple[int | None, Spawned]:
+        try:
+            order = msgspec.json.decode(data, type=Spawn)
+        except msgspec.DecodeError as error:
+            return None, Spawned(number=0, pid=0, error=f"malformed order: {error}")
+        fault = self._fault(order, descriptors)
+        if fault:
+            return None, Spawned(number=order.number, pid=0, error=fault)
+        parent = os.getpid()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            return None, Spawned(number=order.number, pid=0, error=f"cannot fork: {error.strerror}")
+        if pid == 0:
+            _become(lambda: child.run(self._engine, order, descriptors, parent=parent))
+        return os.pidfd_open(pid), Spawned(number=order.number, pid=pid)
+
+    def _fault(self, order: Spawn, descriptors: Sequence[int]) -> str:
+        """Say what is wrong with an order, if anything is."""
+        job = order.launch or order.compile
+        if job is None or (order.launch and order.compile):
+            return "an order is either to launch or to compile"
+        if job.engine != self._engine.name:
+            return f"this zygote has the engine {self._engine.name}, not {job.engine}"
+        if len(descriptors) != _DESCRIPTORS:
+            return f"{len(descriptors)} descriptors came with the order, not {_DESCRIPTORS}"
+        return ""
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            self._send(ZygoteMessage(exited=Exited(pid=pid, status=os.waitstatus_to_exitcode(status))))
+
+    def _send(self, message: ZygoteMessage, descriptors: Sequence[int] = ()) -> None:
+        try:
+            socket.send_fds(self._sock, [msgspec.json.encode(message)], list(descriptors))
+        except (BrokenPipeError, ConnectionResetError):
+            sys.exit(0)  # the supervisor is gone
+
+
+def _become(run: Callable[[], None]) -> None:
+    """Be the child: run it, and never come back into the zygote's code."""
+    status = 1
+    try:
+        run()
+        status = 0
+    except BaseException:  # whatever it is, it must not unwind into the zygote
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+def _silence() -> None:
+    """Let stdin and stdout lead nowhere; stderr stays, for reports of bugs."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, 0)
+    os.dup2(nowhere, 1)
+    if nowhere > 2:
+        os.close(nowhere)
