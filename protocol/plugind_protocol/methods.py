@@ -233,7 +233,7 @@ class Call(Params, frozen=True):
 
     plugin_id: str
     function: str
-    args: msgspec.Raw = msgspec.Raw(b"null")
+    args: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"null"))
     """Any JSON value; handed to the plugin as it is."""
     timeout_ms: int | None = None
     """Deadline in ms, 1 … 3 600 000; default 30 000 or the plugin's limit."""
@@ -349,7 +349,7 @@ class Process(Params, frozen=True):
     plugin_id: str
     effect_id: str
     frame: FrameRef
-    params: msgspec.Raw = msgspec.Raw(b"{}")
+    params: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"{}"))
     """Values of the effect's parameters, by name."""
     deadline_ms: int | None = None
     """Deadline in ms; default as for calls."""
