@@ -121,8 +121,8 @@ def _schemas() -> dict[str, Any]:
     return dict(sorted(components.items()))
 
 
-def _method(row: Method, components: dict[str, Any], raised: Iterable[type[PlugindError]]) -> dict[str, Any]:
-    numbered = sorted({*_ANY_METHOD, *raised}, key=lambda cls: -cls.code)
+def _method(row: Method, components: dict[str, Any], raised: tuple[type[PlugindError], ...]) -> dict[str, Any]:
+    numbered: list[type[PlugindError]] = sorted({*_ANY_METHOD, *raised}, key=lambda cls: -cls.code)
     return {
         "name": row.name,
         "tags": [{"name": row.name.partition(".")[0]}],
