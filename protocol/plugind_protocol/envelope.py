@@ -1,29 +1,26 @@
 """JSON-RPC 2.0 envelopes: one decode of the outside of a message, its params and result left as bytes.
 
-Beyond what msgspec checks: UTF-8, nesting depth, lone surrogates and doubled envelope keys, in all of the text.
+Beyond what msgspec checks: all that `jsontext` checks, doubled envelope keys, and that a message is of one kind.
 """
 
-import json
-import re
-from itertools import accumulate
 from typing import Any, Final
 
 import msgspec
 
+from plugind_protocol import jsontext
 from plugind_protocol.errors import ErrorObject, InvalidRequest, ParseError
 
-MAX_NESTING: Final = 128
+MAX_NESTING: Final = jsontext.MAX_NESTING
 """Deepest nesting of arrays and objects in a message."""
+MAX_INTEGER_ID: Final = 2**63 - 1
+MAX_NAME_LENGTH: Final = 1024
+"""Longest method name and longest id, in characters."""
 
 RequestId = int | str | None
 
-_ENVELOPE_KEYS: Final = (b'"id"', b'"method"', b'"params"', b'"result"', b'"error"', b'"jsonrpc"')
-_STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
-_NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
-_ONE_KIND: Final = bytes.maketrans(b"{}", b"[]")
-_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]", re.DOTALL)
+_KEYS: Final = frozenset({"id", "method", "params", "result", "error", "jsonrpc"})
+_QUOTED_KEYS: Final = tuple(f'"{key}"'.encode() for key in sorted(_KEYS))
 _BLANK_OR_ARRAY: Final = (b"[", b" ", b"\t", b"\r", b"\n")
-_DELTA: Final = {ord("["): 1, ord("]"): -1}
 
 
 class Message(msgspec.Struct, omit_defaults=True):
@@ -86,66 +83,85 @@ def decode_member(text: bytes | msgspec.Raw) -> Message:
         raise InvalidRequest(f"Invalid request: {exc}") from exc
     except (msgspec.DecodeError, RecursionError) as exc:
         raise ParseError(f"Invalid JSON: {exc}") from exc
-    _check_keys_once(bytes(text))
+    _check_keys_once(text, message)
     if message.jsonrpc != "2.0":
         raise InvalidRequest('"jsonrpc" must be "2.0"')
-    if isinstance(message.id, float):
-        raise InvalidRequest('"id" must be a string, an integer or null')
-    if message.method is msgspec.UNSET and message.result is msgspec.UNSET and message.error is msgspec.UNSET:
-        raise InvalidRequest('A message needs "method", "result" or "error"')
+    _check_one_kind(message)
+    _check_sizes(message)
     return message
 
 
 def check_text(text: bytes, *, max_nesting: int = MAX_NESTING) -> None:
-    """Check what holds for the whole text, parts that stay undecoded included.
+    """Check what holds for the whole text, parts that stay undecoded included; see `jsontext.check`.
 
     Args:
         text: The bytes of one message.
         max_nesting: Deepest nesting of arrays and objects.
 
     Raises:
-        ParseError: Not UTF-8, nested too deep, or a surrogate escape without its pair.
+        ParseError: Not UTF-8, nested too deep, lone surrogates, or a number without end.
     """
-    if not text.isascii():
-        try:
-            text.decode()
-        except UnicodeDecodeError as exc:
-            raise ParseError(f"Invalid JSON: not UTF-8 at byte {exc.start}") from exc
-    if text.count(b"[") + text.count(b"{") > max_nesting and _depth_exceeds(text, max_nesting):
-        raise ParseError(f"Invalid JSON: nested deeper than {max_nesting}")
-    if _SURROGATE.search(text) and _has_lone_surrogate(text):
-        raise ParseError("Invalid JSON: surrogate escape without its pair")
+    jsontext.check(text, max_nesting=max_nesting)
 
 
-def _depth_exceeds(text: bytes, limit: int) -> bool:
-    brackets = _STRING.sub(b"", text).translate(_ONE_KIND, _NOT_BRACKETS)
-    for _ in range(4):  # each pass peels one level of leaves at C speed: what is wide and flat is gone after this
-        brackets = brackets.replace(b"[]", b"")
-        limit -= 1
-    return any(depth > limit for depth in accumulate(map(_DELTA.__getitem__, brackets)))
+def _check_one_kind(message: Message) -> None:
+    is_result, is_error = message.result is not msgspec.UNSET, message.error is not msgspec.UNSET
+    if (message.method is not msgspec.UNSET) + is_result + is_error != 1:
+        raise InvalidRequest('A message needs exactly one of "method", "result" and "error"')
+    if (is_result or is_error) and message.id is msgspec.UNSET:
+        raise InvalidRequest('A response needs an "id"')
 
 
-def _has_lone_surrogate(text: bytes) -> bool:
-    for match in _STRING.finditer(text):
-        literal = match.group()
-        if _SURROGATE.search(literal):
-            try:
-                json.loads(literal).encode()
-            except UnicodeEncodeError:
-                return True
-            except ValueError:
-                continue  # not a JSON string at all: the decoder says so with a better message
-    return False
+def _check_sizes(message: Message) -> None:
+    """Bound what is kept while a request runs and repeated in its answer."""
+    if isinstance(message.id, float) or (isinstance(message.id, int) and abs(message.id) > MAX_INTEGER_ID):
+        raise InvalidRequest('"id" must be a string, a 64-bit integer or null')
+    if isinstance(message.id, str) and len(message.id) > MAX_NAME_LENGTH:
+        raise InvalidRequest(f'"id" is longer than {MAX_NAME_LENGTH} characters')
+    if isinstance(message.method, str) and len(message.method) > MAX_NAME_LENGTH:
+        raise InvalidRequest(f'"method" is longer than {MAX_NAME_LENGTH} characters')
 
 
-def _check_keys_once(text: bytes) -> None:
-    if all(text.count(key) <= 1 for key in _ENVELOPE_KEYS) and b"\\u00" not in text:
+class _Key:
+    """Stands for every key while the keys of an envelope are listed; one is enough, so that nothing is kept."""
+
+
+_KEY: Final = _Key()
+
+
+def _check_keys_once(text: bytes | msgspec.Raw, message: Message) -> None:
+    """Refuse an envelope that has a key twice.
+
+    Nearly always it is enough to count how often the keys stand outside the payload, and most often that is a short
+    head before it.
+    """
+    whole, inside = memoryview(text).tobytes(), _payload(message)
+    if inside and whole[-len(inside) - 1 : -1] == inside:
+        whole, inside = whole[: -len(inside) - 1], b""
+    if all(whole.count(key) - inside.count(key) <= 1 for key in _QUOTED_KEYS) and (
+        whole.count(b"\\u00") == inside.count(b"\\u00")
+    ):
         return
-    pairs: list[tuple[str, Any]] = json.loads(text, object_pairs_hook=list, parse_int=str, parse_float=str)
-    names = [name for name, _ in pairs]
-    for name in names:
-        if names.count(name) > 1 and f'"{name}"'.encode() in _ENVELOPE_KEYS:
-            raise InvalidRequest(f'"{name}" is given twice')
+    seen: set[str] = set()
+
+    def note(_: type, name: str) -> _Key:
+        if name in seen:
+            raise ValueError(f'"{name}" is given twice')
+        if name in _KEYS:
+            seen.add(name)
+        return _KEY
+
+    try:
+        msgspec.json.decode(text, type=dict[_Key, msgspec.Raw], dec_hook=note)
+    except msgspec.ValidationError as exc:
+        raise InvalidRequest(f"Invalid request: {exc}") from exc
+
+
+def _payload(message: Message) -> bytes:
+    for part in (message.params, message.result):
+        if isinstance(part, msgspec.Raw):
+            return bytes(part)
+    return b""
 
 
 def encode_request(request_id: RequestId, method: str, params: Any) -> bytes:
