@@ -13,8 +13,14 @@ MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
 MAX_HEADER_BYTES: Final = 4096
 """Largest header block, in bytes, terminator included."""
 
+MAX_SKIPPED_BYTES: Final = 1 << 30
+"""Largest message over the limit that is skipped, in bytes; beyond it the stream is taken to be damaged."""
+
 _HEADER_END: Final = b"\r\n\r\n"
-_LENGTH: Final = re.compile(rb"[0-9]{1,19}\Z")
+_HEADER_NAME: Final = re.compile(rb"[A-Za-z][A-Za-z0-9-]*")
+_LENGTH: Final = re.compile(rb"[0-9]{1,19}")
+_LINE_BREAKS: Final = bytes.maketrans(b"\r\n", b"  ")
+_LONE_LF: Final = re.compile(rb"(?<!\r)\n")
 _BLANKS: Final = b" \t\r"
 
 
@@ -44,14 +50,15 @@ def encode(body: bytes, framing: Framing) -> bytes:
     """Frame one message.
 
     Args:
-        body: A JSON text without line breaks.
+        body: A JSON text. Line breaks in it, which plugins may have put there, are blanks to JSON and sent as such:
+            nobody can end a line but us.
         framing: The framing of the connection.
 
     Returns:
         The bytes to send.
     """
     if framing is Framing.LINES:
-        return body + b"\n"
+        return (body.translate(_LINE_BREAKS) if b"\n" in body or b"\r" in body else body) + b"\n"
     return b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
 
 
@@ -94,8 +101,8 @@ class Decoder:
             Whole messages in order; `Oversized` for each one over the limit. Blank lines are dropped.
 
         Raises:
-            FramingError: The headers are malformed, or the framing changed midway. Messages before the fault in the
-            same bytes are lost with the connection.
+            FramingError: The headers are malformed, the framing changed midway, or a message is too large even to
+                skip. Messages before the fault in the same bytes are lost with the connection.
         """
         if self.framing is None and data:
             self.framing = Framing.HEADERS if data[:1] == b"C" else Framing.LINES
@@ -116,6 +123,7 @@ class Decoder:
         if self._skip or len(buffer) + len(rest) > self._max:
             self._skip += len(buffer) + len(rest)
             buffer.clear()
+            _check_skippable(self._skip)
         else:
             buffer += rest
         return out
@@ -140,15 +148,15 @@ class Decoder:
             self._skip -= dropped
             data = data[dropped:]
         buffer += data
-        while buffer:
-            if self._need is None and not self._read_header(out):
+        while self._need is not None or self._read_header(out):
+            if self._need is None:
+                continue
+            if len(buffer) < self._need:
                 break
-            if self._need is not None:
-                if len(buffer) < self._need:
-                    break
-                out.append(bytes(buffer[: self._need]))
-                del buffer[: self._need]
-                self._need = None
+            with memoryview(buffer) as view:
+                out.append(bytes(view[: self._need]))
+            del buffer[: self._need]
+            self._need = None
         return out
 
     def _read_header(self, out: list[bytes | Oversized]) -> bool:
@@ -156,11 +164,7 @@ class Decoder:
         buffer = self._buffer
         end = buffer.find(_HEADER_END, max(0, self._scanned - 3), MAX_HEADER_BYTES)
         if end < 0:
-            if len(buffer) >= MAX_HEADER_BYTES:
-                raise FramingError(f"header block over {MAX_HEADER_BYTES} bytes")
-            if buffer.find(b"\n\n") >= 0:
-                raise FramingError("header lines must end with CR LF")
-            self._scanned = len(buffer)
+            self._check_header_so_far()
             return False
         length = _content_length(bytes(buffer[:end]))
         del buffer[: end + 4]
@@ -168,11 +172,28 @@ class Decoder:
         if length <= self._max:
             self._need = length
             return True
+        _check_skippable(length)
         out.append(Oversized(length))
         dropped = min(length, len(buffer))
         del buffer[:dropped]
         self._skip = length - dropped
         return bool(buffer)
+
+    def _check_header_so_far(self) -> None:
+        """Find out early that no header will come of this."""
+        buffer = self._buffer
+        if len(buffer) >= MAX_HEADER_BYTES:
+            raise FramingError(f"header block over {MAX_HEADER_BYTES} bytes")
+        if buffer and not buffer[:1].isalpha():
+            raise FramingError("framing switched midway: this connection sends Content-Length headers")
+        if _LONE_LF.search(buffer, self._scanned):
+            raise FramingError("header lines must end with CR LF")
+        self._scanned = len(buffer)
+
+
+def _check_skippable(size: int) -> None:
+    if size > MAX_SKIPPED_BYTES:
+        raise FramingError(f"a message of {size} bytes is not even skipped")
 
 
 def _check_not_header(line: bytes) -> None:
@@ -189,13 +210,13 @@ def _content_length(block: bytes) -> int:
     found: int | None = None
     for line in block.split(b"\r\n"):
         name, colon, value = line.partition(b":")
-        if not colon or b"\n" in line or b"\r" in line:
+        if not colon or not _HEADER_NAME.fullmatch(name) or b"\n" in value or b"\r" in value:
             raise FramingError("malformed header line")
-        if name.strip().lower() != b"content-length":
+        if name.lower() != b"content-length":
             continue
         if found is not None:
             raise FramingError("Content-Length given twice")
-        if name != name.strip() or not _LENGTH.match(value.strip(b" \t")):
+        if not _LENGTH.fullmatch(value.strip(b" \t")):
             raise FramingError("Content-Length is not a plain decimal number")
         found = int(value)
     if found is None:
