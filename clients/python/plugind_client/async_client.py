@@ -70,12 +70,14 @@ class AsyncClient(Calls):
             provides=namespaces(serving) if provides is None else list(provides),
         )
         connection = await _connect(where, serving)
-        failure: Exception | None = None
+        failure: BaseException | None = None
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(connection.run)
             try:
                 yield cls(connection, await _initialize(connection, opening, where))
-            except Exception as exc:
+            except anyio.get_cancelled_exc_class():
+                raise
+            except BaseException as exc:
                 failure = exc
             tasks.cancel_scope.cancel()
         if failure is not None:

@@ -1,0 +1,99 @@
+"""Commands that change plugins: install, their lifecycle, their permissions."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple
+
+import click
+
+from pluginctl.arguments import plugin_argument
+from pluginctl.context import Invocation, pass_invocation
+from pluginctl.terminal import one_line
+from plugind_client import Client
+from plugind_protocol.methods import Permissions, PluginInfo
+
+
+@click.command()
+@click.argument("source")
+@click.option("--grant", multiple=True, metavar="PERMISSION", help="Grant this permission; may be repeated.")
+@click.option("--grant-requested", is_flag=True, help="Grant all that the plugin asks for.")
+@click.option("--allow-unsigned", is_flag=True, help="Accept a package without a signature.")
+@pass_invocation
+def install(
+    invocation: Invocation, /, source: str, *, grant: tuple[str, ...], grant_requested: bool, allow_unsigned: bool
+) -> None:
+    """Install the plugin at SOURCE, or another version of an installed one."""
+    if grant and grant_requested:
+        raise click.UsageError("--grant and --grant-requested exclude each other.")
+    granting: Sequence[str] | Literal["requested"] = "requested" if grant_requested else grant
+    with invocation.connect() as client:
+        result = client.install(_as_the_daemon_sees(source), grant=granting, allow_unsigned=allow_unsigned)
+        held = client.get_permissions(result.plugin_id).granted
+    words = f"installed {one_line(result.plugin_id)} {result.version} ({result.state})"
+    if lacking := [name for name in result.requested_permissions if name not in held]:
+        words += f"\nit asks for what it was not granted: {', '.join(lacking)}"
+        words += f"\ngrant it with: pluginctl grant {result.plugin_id} {' '.join(lacking)}"
+    invocation.show(result, words)
+
+
+def _as_the_daemon_sees(source: str) -> str:
+    """Make a path absolute: the daemon runs in another folder. What is no path here may be an id."""
+    path = Path(source).expanduser()
+    return str(path.resolve()) if path.exists() else source
+
+
+class Step(NamedTuple):
+    """A command that names a plugin and changes its state."""
+
+    call: Callable[[Client, str], PluginInfo]
+    done: str
+    """What is said when it is done."""
+    help: str
+
+
+STEPS: Final[dict[str, Step]] = {
+    "uninstall": Step(Client.uninstall, "uninstalled", "Stop PLUGIN and remove it."),
+    "load": Step(Client.load, "loaded", "Start the worker of PLUGIN and load its module."),
+    "unload": Step(Client.unload, "unloaded", "Stop the worker of PLUGIN."),
+    "activate": Step(Client.activate, "activated", "Activate PLUGIN."),
+    "deactivate": Step(Client.deactivate, "deactivated", "Deactivate PLUGIN; it stays loaded."),
+    "enable": Step(Client.enable, "enabled", "Allow PLUGIN to be loaded."),
+    "disable": Step(Client.disable, "disabled", "Unload PLUGIN and do not load it on demand."),
+    "reload": Step(Client.reload, "reloaded", "Replace the worker of PLUGIN by a fresh one."),
+}
+
+
+def _step_command(name: str, step: Step) -> click.Command:
+    @click.command(name, help=step.help)
+    @plugin_argument
+    @pass_invocation
+    def command(invocation: Invocation, /, plugin: str) -> None:
+        with invocation.connect() as client:
+            info = step.call(client, plugin)
+        worker = f", pid {info.pid}" if info.pid is not None else ""
+        invocation.show(info, f"{step.done} {one_line(info.plugin_id)} {info.version} ({info.state}{worker})")
+
+    return command
+
+
+def _permission_command(
+    name: str, call: Callable[[Client, str, Sequence[str]], Permissions], text: str
+) -> click.Command:
+    @click.command(name, help=text)
+    @plugin_argument
+    @click.argument("permissions", nargs=-1, required=True, metavar="PERMISSION...")
+    @pass_invocation
+    def command(invocation: Invocation, /, plugin: str, permissions: tuple[str, ...]) -> None:
+        with invocation.connect() as client:
+            held = call(client, plugin, permissions)
+        invocation.show(held, f"{one_line(plugin)} holds: {', '.join(held.granted) or 'no permissions'}")
+
+    return command
+
+
+COMMANDS: Final[dict[str, Any]] = {
+    "install": install,
+    "grant": _permission_command("grant", Client.grant, "Grant permissions to PLUGIN that it asks for."),
+    "revoke": _permission_command("revoke", Client.revoke, "Revoke permissions of PLUGIN, at once."),
+    **{name: _step_command(name, step) for name, step in STEPS.items()},
+}

@@ -1,0 +1,125 @@
+"""``pluginctl top``: a live table of plugins and what they use."""
+
+import os
+import select
+import sys
+import termios
+import time
+import tty
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import click
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from pluginctl import tables
+from pluginctl.context import Invocation, pass_invocation
+from pluginctl.terminal import duration, micros, size
+from plugind_client import Client
+from plugind_protocol.methods import DaemonMetrics, PluginMetrics
+
+HEADINGS: Final = [
+    "PLUGIN",
+    "STATE",
+    "PID",
+    "CPU",
+    "MEMORY",
+    "CALLS",
+    "ERRORS",
+    "P50",
+    "P99",
+    "FRAMES",
+    "FRAME",
+    "CRASHES",
+]
+QUIT_KEYS: Final = (b"q", b"Q", b"")
+"""Nothing read means that the terminal is gone."""
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Print the table once; so it is too where stdout is no terminal.")
+@click.option(
+    "--interval", type=click.FloatRange(0.1, 60), default=1.0, show_default=True, metavar="SECONDS", help="Refresh."
+)
+@pass_invocation
+def top(invocation: Invocation, /, *, once: bool, interval: float) -> None:
+    """Show a live table of plugins: state, process, CPU, memory, calls and latency. q ends it.
+
+    With --json, one line of JSON for each reading.
+    """
+    with invocation.connect() as client:
+        if once or not (sys.stdout.isatty() or invocation.as_json):
+            metrics = client.daemon_metrics()
+            return invocation.show(metrics) if invocation.as_json else Console().print(view(metrics))
+        try:
+            return _stream(invocation, client, interval) if invocation.as_json else _live(client, interval)
+        except KeyboardInterrupt:  # one of the two usual ways out
+            return None
+
+
+def view(metrics: DaemonMetrics) -> Group:
+    """Lay out one reading: plugins that use most CPU first."""
+    order = sorted(metrics.plugins, key=lambda plugin: (-plugin.cpu_percent, plugin.plugin_id))
+    workers = sum(plugin.pid is not None for plugin in order)
+    memory = sum(plugin.memory_bytes for plugin in order)
+    head = f"plugind {size(metrics.memory_bytes)}, CPU {duration(metrics.cpu_seconds)} · "
+    head += f"{len(order)} plugins, {workers} workers with {size(memory)}"
+    return Group(Text(head), tables.table(HEADINGS, map(_row, order), right=HEADINGS[2:]))
+
+
+def _row(plugin: PluginMetrics) -> tuple[str | Text, ...]:
+    return (
+        plugin.plugin_id,
+        tables.state(plugin.state),
+        str(plugin.pid or "-"),
+        f"{plugin.cpu_percent:.1f}%" if plugin.pid else "-",
+        size(plugin.memory_bytes) if plugin.pid else "-",
+        str(plugin.calls),
+        Text(str(plugin.errors), style="red" if plugin.errors else ""),
+        micros(plugin.p50_us),
+        micros(plugin.p99_us),
+        str(plugin.frames),
+        micros(plugin.frame_us),
+        Text(str(plugin.crashes), style="bold red" if plugin.crashes else ""),
+    )
+
+
+def _stream(invocation: Invocation, client: Client, interval: float) -> None:
+    while True:
+        invocation.show(client.daemon_metrics())
+        time.sleep(interval)
+
+
+def _live(client: Client, interval: float) -> None:
+    keyboard = sys.stdin.isatty()
+    with _single_keys(keyboard=keyboard), Live(screen=True, auto_refresh=False) as live:
+        while True:
+            live.update(view(client.daemon_metrics()), refresh=True)
+            if _pressed(interval, keyboard=keyboard) in QUIT_KEYS:
+                return
+
+
+def _pressed(seconds: float, *, keyboard: bool) -> bytes | None:
+    """Wait for a key; None when the time is over first."""
+    ready, _, _ = select.select([sys.stdin] if keyboard else [], [], [], seconds)
+    return os.read(sys.stdin.fileno(), 1) if ready else None
+
+
+@contextmanager
+def _single_keys(*, keyboard: bool) -> Iterator[None]:
+    """Let the terminal give each key as it is pressed, and put it back afterwards."""
+    if not keyboard:
+        yield
+        return
+    before = termios.tcgetattr(sys.stdin)
+    try:
+        tty.setcbreak(sys.stdin)
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+
+
+COMMANDS: Final = {"top": top}
