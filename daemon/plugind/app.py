@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-import datetime
+import datetime as dt
 import hashlib
 import itertools
 import os
@@ -106,7 +106,17 @@ async def _serve(
             engines=[EngineInfo(name=engine.engine, version=engine.engine_version, available=True)],
             layers=engine.layers,
         )
-        parts = _Parts(config, identity, database, PackageStore(data_dir), pool, windows, sessions, tasks, stop)
+        parts = _Parts(
+            config,
+            identity,
+            database=database,
+            store=PackageStore(data_dir),
+            pool=pool,
+            windows=windows,
+            sessions=sessions,
+            tasks=tasks,
+            stop=stop,
+        )
         for plugin_id, reason in await parts.catalog.restore():
             _log.error("plugin cannot be restored", plugin=plugin_id, reason=reason)
         async with serve(endpoint, parts.connection) as server:
@@ -132,6 +142,7 @@ class _Parts:
         self,
         config: Config,
         identity: Identity,
+        *,
         database: Database,
         store: PackageStore,
         pool: Pool,
@@ -230,7 +241,7 @@ def _announcer(sessions: Sessions) -> Callable[[str, State, State, str | None], 
             from_=before,
             to=to,
             reason=reason,
-            at=datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
+            at=dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
             seq=next(numbers),
         )
         sessions.broadcast("plugins.stateChanged", changed)

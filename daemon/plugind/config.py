@@ -5,12 +5,12 @@ Order of precedence: command line, environment, ``--config`` file (TOML), defaul
 
 import os
 import sys
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
-import tomllib
 
 from plugind.errors import ConfigError
 from plugind.log import LogFormat

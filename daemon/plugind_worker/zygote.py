@@ -3,6 +3,7 @@
 It runs nothing of a plugin's itself. Orders and descriptors come as datagrams on one socket, whose end is its end.
 """
 
+import faulthandler
 import gc
 import os
 import select
@@ -37,6 +38,9 @@ def run(descriptor: int, engine_name: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.clear()
     _silence()
+    # The engine's handlers pass on what is no trap of a guest's to those set before. Without this one they would put the
+    # default back and return, and a SIGSEGV that somebody sent would have no effect.
+    faulthandler.enable(all_threads=False)
     loaded = engine.load(engine_name)
     gc.collect()
     gc.freeze()
@@ -65,7 +69,10 @@ class Zygote:
     def serve(self) -> None:
         """Answer orders and report children that ended, until the other end is closed."""
         ready = ZygoteReady(
-            engine=self._engine.name, engine_version=self._engine.version, settings=self._engine.settings
+            engine=self._engine.name,
+            engine_version=self._engine.version,
+            settings=self._engine.settings,
+            layers=[name for name, _ in lockdown.LAYERS],
         )
         self._send(ZygoteMessage(ready=ready))
         poll = select.poll()

@@ -138,6 +138,7 @@ class InvalidState(PlugindError):
     """The plugin's state does not allow this."""
 
     code = -32002
+    default_hint = "See plugins.get for its state."
 
 
 class PermissionDenied(PlugindError):
@@ -198,6 +199,7 @@ class TooLarge(PlugindError):
     """A message, frame or value is over its limit."""
 
     code = -32011
+    default_hint = "Send less at once."
 
 
 class Overloaded(PlugindError):
@@ -223,6 +225,7 @@ class PackageInvalid(PlugindError):
     """The package or its module is damaged or not acceptable."""
 
     code = -32015
+    default_hint = "Get the plugin again, or report it to its author."
 
 
 class UnsupportedAbi(PlugindError):
@@ -236,12 +239,14 @@ class FunctionNotFound(PlugindError):
     """The plugin has no such function or effect."""
 
     code = -32017
+    default_hint = "See the plugin's documentation for what it offers."
 
 
 class PluginError(PlugindError):
     """The plugin answered with an error of its own, kept in ``data.error``."""
 
     code = -32018
+    default_hint = "The plugin's own error is in data.error."
 
 
 BY_CODE: dict[int, type[PlugindError]] = {

@@ -1,55 +1,12 @@
-"""A real daemon for tests: started as its users start it, checked for leftovers when it is stopped."""
+"""Daemons for the tests that need a real one."""
 
-import json
-import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
+from tests.harness.daemon import ROOT, Daemon, window_folders
 
-ROOT = Path(__file__).parents[2]
-
-
-class Daemon:
-    """A running daemon.
-
-    Args:
-        folder: Where its socket and data go.
-        arguments: Further command line arguments.
-    """
-
-    def __init__(self, folder: Path, *arguments: str, **popen: object) -> None:
-        self.socket = folder / "plugind.sock"
-        self.data_dir = folder / "data"
-        self.log = folder / "daemon.log"
-        command = [sys.executable, "-m", "plugind", "--socket", str(self.socket), "--data-dir", str(self.data_dir)]
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [*command, *arguments], stdout=subprocess.PIPE, stderr=log, text=True, **popen
-            )
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        assert line, f"the daemon did not start: {self.log.read_text()}"
-        self.ready = json.loads(line)
-        self.children = psutil.Process(self.process.pid).children(recursive=True)
-
-    def descendants(self) -> list[psutil.Process]:
-        """Zygote and workers."""
-        return psutil.Process(self.process.pid).children(recursive=True)
-
-    def stop(self, number: signal.Signals = signal.SIGTERM, *, timeout: float = 20) -> int:
-        """Send a signal and wait; whatever it started must be gone then."""
-        started = self.descendants() if self.process.poll() is None else []
-        self.process.send_signal(number)
-        status = self.process.wait(timeout)
-        if self.process.stdout is not None:
-            self.process.stdout.close()
-        _, alive = psutil.wait_procs([*started, *self.children], timeout=5)
-        assert not alive, f"left behind: {alive}"
-        return status
+from plugind_client import AsyncClient
 
 
 @pytest.fixture(scope="session")
@@ -76,6 +33,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
 
     yield run
     for daemon in running:
+        daemon.close_pipes()
         if daemon.process.poll() is None:
             assert daemon.stop() == 0, daemon.log.read_text()
             assert not daemon.socket.exists()
@@ -93,15 +51,10 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     assert window_folders() <= windows
 
 
-def window_folders() -> set[str]:
-    """The folders with frame windows that exist on this machine."""
-    base = Path("/dev/shm")
-    return {entry.name for entry in base.iterdir() if entry.name.startswith("plugind-")} if base.is_dir() else set()
-
-
-def alive(pid: int) -> bool:
-    """Whether a process runs (a zombie does not)."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+@pytest.fixture
+async def client(daemon: Daemon) -> AsyncIterator[AsyncClient]:
+    """A client of the module's daemon, which is left without plugins afterwards."""
+    async with AsyncClient.connect(daemon.socket, name="test") as connected:
+        yield connected
+        for info in await connected.list_plugins():
+            await connected.uninstall(info.plugin_id)

@@ -1,6 +1,6 @@
 """The ``console.*`` methods: what plugins have logged, kept in bounded rings."""
 
-import datetime
+import datetime as dt
 from collections import deque
 from collections.abc import Callable
 from typing import Final, get_args
@@ -44,7 +44,7 @@ class Console:
             plugin_id=plugin_id,
             level=_LEVELS[min(level, len(_LEVELS) - 1)],
             message=text.translate(_ESCAPES),
-            at=datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
+            at=dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
         )
         ring.append(message)
         self._announce(message)

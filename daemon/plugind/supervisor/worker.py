@@ -8,6 +8,7 @@ killed. Whatever ends the worker, every call gets an answer.
 import asyncio
 import signal
 import socket
+import time
 from collections import deque
 from typing import Final, Protocol
 
@@ -57,7 +58,7 @@ class Call(asyncio.Future[bytes]):
         self.body = body
         self.label = label
         """What is called, for messages."""
-        self.began = worker.loop.time()
+        self.began = time.perf_counter()  # the loop's own clock counts in ms
         self.timeout = 0.0
         self.deadline: asyncio.TimerHandle | None = None
         self.expired = False
@@ -279,7 +280,7 @@ class Worker:
         if self._killer is not None:
             self._killer.cancel()
             self._killer = None
-        self._settle(call, self._decode_error(body) if kind == Kind.ERROR else body)
+        self._settle(call, self._failure(call, body) if kind == Kind.ERROR else body)
         while self._queue and self._may_send(self._queue[0].body):
             self._send(self._queue.popleft())
         running = self._running
@@ -292,9 +293,9 @@ class Worker:
         if call.done():
             return
         failed = isinstance(outcome, PlugindError)
-        self._meter.call(self.loop.time() - call.began, failed=failed)
+        self._meter.call(time.perf_counter() - call.began, failed=failed)
         if isinstance(outcome, PlugindError):
-            call.set_exception(self._timed_out(call, "it was stopped") if isinstance(outcome, Timeout) else outcome)
+            call.set_exception(outcome)
         else:
             if call.kind is Kind.PROCESS:
                 self._meter.frame(PROCESSED.unpack(outcome)[1])
@@ -322,6 +323,10 @@ class Worker:
             self.ready.set_result(msgspec.json.decode(body, type=Ready))
         except msgspec.DecodeError as exc:
             self._protocol_fault(f"ready message: {exc}")
+
+    def _failure(self, call: Call, body: bytes) -> PlugindError:
+        error = self._decode_error(body)
+        return self._timed_out(call, "it was stopped") if isinstance(error, Timeout) else error
 
     def _decode_error(self, body: bytes) -> PlugindError:
         try:

@@ -19,6 +19,7 @@ from plugind_protocol.worker import Compile, Launch, Spawn, Spawned, ZygoteMessa
 
 _DATAGRAM_BYTES: Final = 64 * 1024
 _START_SECONDS: Final = 30.0
+_END_SECONDS: Final = 1.0
 
 _log = structlog.get_logger(__name__)
 
@@ -126,11 +127,9 @@ class Zygote:
 
     def stop(self) -> None:
         """End the zygote, and with it every child it has."""
-        process = self._process
-        self._lost("the daemon stops")
-        if process is not None:
-            process.kill()
-            process.wait()
+        if self._process is not None:
+            self._process.kill()
+        self._lost("the daemon stops", expected=True)
 
     def _launch(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -183,22 +182,19 @@ class Zygote:
         else:
             child.signal(signal.SIGKILL)  # nobody waits for it any more
 
-    def _lost(self, why: str) -> None:
+    def _lost(self, why: str, *, expected: bool = False) -> None:
         if self._socket is None:
             return
         asyncio.get_running_loop().remove_reader(self._socket.fileno())
         self._socket.close()
         self._socket = None
-        process, self._process = self._process, None
+        status = self._reap()
         if self._ready is not None and not self._ready.done():
-            code = process.wait() if process is not None else None
             self._ready.set_exception(
-                StartupError(f"the {self._engine} zygote ended at start (status {code}); its words are above")
+                StartupError(f"the {self._engine} zygote ended at start (status {status}); its words are above")
             )
-        elif process is not None:
-            _log.warning("zygote ended", engine=self._engine, reason=why)
-            process.kill()
-            process.wait()
+        elif not expected:
+            _log.error("zygote ended, its workers with it", engine=self._engine, status=status)
         for waiting in self._spawns.values():
             if not waiting.done():
                 waiting.set_exception(WorkerCrashed(f"cannot fork a worker: {why}", cause="crash"))
@@ -206,3 +202,14 @@ class Zygote:
         for child in children.values():
             child.signal(signal.SIGKILL)  # its parent-death signal does the same, where there is one
             child.ended(-signal.SIGKILL)
+
+    def _reap(self) -> int | None:
+        """Wait for a process that has closed its socket, and so is about to end; kill it if it is not."""
+        process, self._process = self._process, None
+        if process is None:
+            return None
+        try:
+            return process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return process.wait()

@@ -31,7 +31,11 @@ OPTIONAL: Final = {
 NOT_IMPLEMENTED: Final = -32601
 """Code by which a guest says that it has no such method."""
 
+MAX_ERROR_BYTES: Final = 256 * 1024
+"""Largest error object kept whole, in bytes; of a larger one, code and message are kept."""
+
 _ERROR_BIT: Final = 1 << 31
+_MAX_MESSAGE: Final = 4096  # characters
 _LENGTH: Final = _ERROR_BIT - 1
 
 
@@ -76,7 +80,7 @@ class TimelineAbi:
         if not failed:
             return text
         error = _error_object(text)
-        if error.code == NOT_IMPLEMENTED:
+        if error.code == NOT_IMPLEMENTED and error.data is None:  # with data it is the host's, passed on by the guest
             shown = name.decode("utf-8", "replace")
             raise FunctionNotFound(f"has no function {shown!r}", hint="See the plugin's own documentation.")
         raise PluginError(error.message, error=error)
@@ -134,6 +138,9 @@ def _function(instance: Instance, name: str) -> Function:
 
 def _error_object(text: bytes) -> ErrorObject:
     try:
-        return msgspec.json.decode(text, type=ErrorObject)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise PluginError(f"failed with something that is no error object: {error}", cause="protocol") from error
+        error = msgspec.json.decode(text, type=ErrorObject)
+    except (msgspec.DecodeError, RecursionError) as fault:
+        raise PluginError(f"failed with something that is no error object: {fault}", cause="protocol") from fault
+    if len(text) > MAX_ERROR_BYTES:
+        return ErrorObject(error.code, error.message[:_MAX_MESSAGE])
+    return error
