@@ -60,7 +60,7 @@ def _message(failure: Exception) -> str:
     if not isinstance(failure, PlugindError):
         return str(failure)
     inner = failure.data.error
-    own = f": {inner.message} ({inner.code})" if inner is not None else ""
+    own = f": {inner.message} ({inner.code})" if inner is not None and inner.message not in failure.message else ""
     return f"{failure.message}{own} [{failure.data.kind} {failure.code}]"
 
 

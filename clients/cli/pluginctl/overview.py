@@ -5,7 +5,6 @@ from typing import Final
 
 import click
 import msgspec
-from rich.text import Text
 
 from pluginctl import tables
 from pluginctl.arguments import PluginId, plugin_argument
@@ -29,7 +28,7 @@ def status(invocation: Invocation, /) -> None:
         for engine in found.engines
     ]
     plugins = ", ".join(f"{count} {state}" for state, count in found.plugins.items() if count)
-    return tables.show(
+    return click.echo(
         tables.fields(
             [
                 ("daemon", f"{found.daemon.name} {found.daemon.version}, protocol {found.protocol_version}"),
@@ -77,14 +76,14 @@ def info(invocation: Invocation, /, plugin: str) -> None:
     """Show what the daemon knows of PLUGIN."""
     with invocation.connect() as client:
         found = client.get_plugin(plugin)
-    return invocation.show(found) if invocation.as_json else tables.show(tables.fields(_info(found)))
+    return invocation.show(found) if invocation.as_json else click.echo(tables.fields(list(_info(found))))
 
 
-def _info(found: PluginInfo) -> Iterator[tuple[str, str | Text]]:
+def _info(found: PluginInfo) -> Iterator[tuple[str, str]]:
     yield "plugin", f"{found.plugin_id} {found.version}"
     if found.description:
         yield "description", found.description
-    yield "state", tables.state(found.state)
+    yield "state", found.state
     if note := _note(found):
         yield "note", note
     yield "type", f"{found.type}, ABI {found.abi}, engine {found.engine}"

@@ -18,12 +18,12 @@ def one_line(text: str) -> str:
 
 
 def size(count: float) -> str:
-    """Say a number of bytes in binary units."""
-    for unit in ("B", "KiB", "MiB"):
+    """Say a number of bytes in binary units, as ``4.3M``."""
+    for unit in ("B", "K", "M"):
         if count < 1024:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+            return f"{count:.0f}{unit}" if unit == "B" else f"{count:.1f}{unit}"
         count /= 1024
-    return f"{count:.1f} GiB"
+    return f"{count:.1f}G"
 
 
 def duration(seconds: float) -> str:
@@ -41,4 +41,4 @@ def micros(value: float) -> str:
     """Say a time in µs in the unit that reads best; nothing for 0."""
     if value <= 0:
         return "-"
-    return f"{value:.0f} µs" if value < 1000 else f"{value / 1000:.1f} ms"
+    return f"{value:.0f}µs" if value < 1000 else f"{value / 1000:.1f}ms"

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Final
 
 import click
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
@@ -21,20 +21,8 @@ from pluginctl.terminal import duration, micros, size
 from plugind_client import Client
 from plugind_protocol.methods import DaemonMetrics, PluginMetrics
 
-HEADINGS: Final = [
-    "PLUGIN",
-    "STATE",
-    "PID",
-    "CPU",
-    "MEMORY",
-    "CALLS",
-    "ERRORS",
-    "P50",
-    "P99",
-    "FRAMES",
-    "FRAME",
-    "CRASHES",
-]
+HEADINGS: Final = ["PLUGIN", "STATE", "PID", "CPU", "MEM", "CALLS", "ERR", "P50", "P99", "FRAMES", "EACH", "LOST"]
+"""P50, P99: of calls; EACH: median time of a frame in the guest; LOST: workers that crashed."""
 QUIT_KEYS: Final = (b"q", b"Q", b"")
 """Nothing read means that the terminal is gone."""
 
@@ -53,7 +41,7 @@ def top(invocation: Invocation, /, *, once: bool, interval: float) -> None:
     with invocation.connect() as client:
         if once or not (sys.stdout.isatty() or invocation.as_json):
             metrics = client.daemon_metrics()
-            return invocation.show(metrics) if invocation.as_json else Console().print(view(metrics))
+            return invocation.show(metrics) if invocation.as_json else tables.console().print(view(metrics))
         try:
             return _stream(invocation, client, interval) if invocation.as_json else _live(client, interval)
         except KeyboardInterrupt:  # one of the two usual ways out

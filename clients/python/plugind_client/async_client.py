@@ -78,7 +78,7 @@ class AsyncClient(Calls):
             except anyio.get_cancelled_exc_class():
                 raise
             except BaseException as exc:
-                failure = exc
+                failure = exc  # raised again below, outside: a task group would wrap it
             tasks.cancel_scope.cancel()
         if failure is not None:
             raise failure

@@ -23,7 +23,7 @@ def test_one_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "said"), [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (3 << 20, "3.0 MiB"), (5 << 30, "5.0 GiB")]
+    ("count", "said"), [(0, "0B"), (1023, "1023B"), (1536, "1.5K"), (3 << 20, "3.0M"), (5 << 30, "5.0G")]
 )
 def test_size(count: int, said: str) -> None:
     assert terminal.size(count) == said
@@ -34,6 +34,6 @@ def test_duration(seconds: float, said: str) -> None:
     assert terminal.duration(seconds) == said
 
 
-@pytest.mark.parametrize(("value", "said"), [(0, "-"), (12.4, "12 µs"), (2500, "2.5 ms")])
+@pytest.mark.parametrize(("value", "said"), [(0, "-"), (12.4, "12µs"), (2500, "2.5ms")])
 def test_micros(value: float, said: str) -> None:
     assert terminal.micros(value) == said

@@ -6,11 +6,6 @@ from tests.fakes.peer import Peer, peer
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 def daemon(tmp_path: Path) -> Iterator[Peer]:
     with peer(tmp_path / "d.sock") as scripted:
         yield scripted

@@ -130,12 +130,13 @@ class Writer:
         codec, reader = self._video_codec, self._reader
         try:
             encoder = av.Codec(codec, "w")
+            if encoder.type != "video":
+                raise CommandFailed(f"{codec} is no video encoder", hint="Choose another --codec, such as libx264.")
             stream = self._container.add_stream(codec, rate=reader.rate, options=self._encoder_options(codec))
         except (av.codec.codec.UnknownCodecError, ValueError) as exc:
             hint = "Choose another --codec, or another container by OUTPUT's suffix."
             raise CommandFailed(f"{codec} cannot be used in {self._container.format.name}: {exc}", hint=hint) from exc
-        if not isinstance(stream, VideoStream):
-            raise CommandFailed(f"{codec} is no video encoder")
+        assert isinstance(stream, VideoStream)
         self._pix_fmt = self._choose_format(encoder)
         source, context = reader.video.codec_context, stream.codec_context
         stream.width, stream.height, stream.pix_fmt = reader.width, reader.height, self._pix_fmt
