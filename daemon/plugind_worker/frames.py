@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from plugind_protocol.errors import FunctionNotFound, InvalidParams, MemoryLimit, Trap
-from plugind_protocol.frames import FRAME_STRUCT
+from plugind_protocol.frames import FRAME_STRUCT, MAX_WINDOW_BYTES
 from plugind_protocol.worker import PROCESS, PROCESSED, Window
 from plugind_worker import mapping
 from plugind_worker.engine.base import Function, Instance, OutOfBoundsError
@@ -65,7 +65,7 @@ class Frames:
         self._frame_function("plugin_process_frame")
         if window.window in self._mapped:
             raise InvalidParams(f"window {window.window} is open already")
-        if not 0 < window.slot_bytes * window.slots <= os.fstat(opened.descriptor).st_size:
+        if not 0 < size <= MAX_WINDOW_BYTES or os.fstat(opened.descriptor).st_size < window.slot_bytes * window.slots:
             raise InvalidParams(f"window {window.window} does not fit its file")
         self._limit(extra=size)
         try:

@@ -1,7 +1,8 @@
 """The plugin in this process: one instance at a time, made again, and brought back to where it was, after it broke."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Final
 
 import msgspec
 
@@ -9,9 +10,22 @@ from plugind_protocol.errors import InvalidParams, PackageInvalid
 from plugind_protocol.worker import Launch, Window
 from plugind_worker.abi import ABIS
 from plugind_worker.abi.base import Abi
-from plugind_worker.engine.base import Engine, EngineError, HostFunction, Instance, Limits, Module
+from plugind_worker.engine.base import (
+    Engine,
+    EngineError,
+    Export,
+    ExternKind,
+    HostFunction,
+    Instance,
+    Limits,
+    Module,
+    Signature,
+)
 from plugind_worker.frames import Frames, OpenWindow
 from plugind_worker.hooks import History
+
+_INITIALIZE: Final = Export("_initialize", ExternKind.FUNCTION, Signature.parse("->"))
+"""What compilers of libraries export in place of a start function."""
 
 
 class _Live(msgspec.Struct, frozen=True):
@@ -30,13 +44,23 @@ class Guest:
         module: The plugin's module.
         launch: Its limits and ABI.
         imports: What the host offers.
+        interrupted: Whether the call that runs was interrupted.
     """
 
-    def __init__(self, engine: Engine, module: Module, launch: Launch, imports: Sequence[HostFunction]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        module: Module,
+        launch: Launch,
+        *,
+        imports: Sequence[HostFunction],
+        interrupted: Callable[[], bool],
+    ) -> None:
         self._engine = engine
         self._module = module
         self._launch = launch
         self._imports = imports
+        self._interrupted = interrupted
         self._abi = ABIS[launch.abi]
         self._limits = Limits(memory_bytes=launch.memory_bytes, table_elements=launch.table_elements)
         self._windows: dict[int, OpenWindow] = {}
@@ -120,7 +144,9 @@ class Guest:
 
     def _make(self) -> _Live:
         try:
-            instance = self._engine.instantiate(self._module, self._imports, limits=self._limits)
+            instance = self._engine.instantiate(
+                self._module, self._imports, limits=self._limits, interrupted=self._interrupted
+            )
         except EngineError as error:
             raise PackageInvalid(f"cannot be instantiated: {error}") from error
         try:
@@ -131,7 +157,7 @@ class Guest:
 
     def _prepare(self, instance: Instance) -> _Live:
         """Bring a fresh instance to where the last one was."""
-        initialize = instance.function("_initialize")
+        initialize = instance.function("_initialize") if _INITIALIZE in self._module.exports else None
         if initialize is not None:
             initialize()
         abi = self._abi(instance, self._module.exports, max_result_bytes=self._launch.max_result_bytes)

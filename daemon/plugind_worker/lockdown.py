@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-MAX_DESCRIPTORS: Final = 128
+MAX_DESCRIPTORS: Final = 256
 """RLIMIT_NOFILE of a child: its channel, its module, and its frame windows."""
 
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)

@@ -68,8 +68,8 @@ class Worker:
             artefact: Descriptor of the compiled module.
             layers: What confines this process, for the report.
         """
+        self._control.begin(START)  # before the thread: an interrupt of the start may have arrived already
         self._control.start()
-        self._control.begin(START)
         try:
             self._start(artefact)
         except PlugindError as error:
@@ -98,7 +98,9 @@ class Worker:
             os.close(artefact)
         calls = HostCalls(self._channel, self._control, self._console, max_params_bytes=self._launch.max_result_bytes)
         imports = [*calls.functions(), *Wasi(self._console, self._control).functions()]
-        self._guest = Guest(self._engine, module, self._launch, imports)
+        self._guest = Guest(
+            self._engine, module, self._launch, imports=imports, interrupted=lambda: self._control.fired
+        )
         self._guest.start()
 
     def _serve(self, kind: int, number: int, body: bytes) -> None:

@@ -205,13 +205,22 @@ class Engine(Protocol):
             EngineError: It does not fit this engine.
         """
 
-    def instantiate(self, module: Module, imports: Sequence[HostFunction], *, limits: Limits) -> Instance:
+    def instantiate(
+        self,
+        module: Module,
+        imports: Sequence[HostFunction],
+        *,
+        limits: Limits,
+        interrupted: Callable[[], bool] = lambda: False,
+    ) -> Instance:
         """Make an instance and run its start function.
 
         Args:
             module: A module of this engine.
             imports: Everything the host offers; what the module does not import is left out.
             limits: What the instance may take.
+            interrupted: Asked once the instance can be interrupted and before it runs: whether an interrupt meant for
+                it came too early to reach it.
 
         Raises:
             MemoryLimit: The module wants more from the start than the limits allow.

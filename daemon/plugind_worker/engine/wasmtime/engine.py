@@ -2,7 +2,7 @@
 
 import importlib.metadata
 import mmap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import wasmtime
@@ -75,14 +75,22 @@ class WasmtimeEngine:
             reason = traps.reason_of(error) if isinstance(error, wasmtime.WasmtimeError) else str(error)
             raise EngineError(reason) from error
 
-    def instantiate(self, module: Module, imports: Sequence[HostFunction], *, limits: Limits) -> WasmtimeInstance:
+    def instantiate(
+        self,
+        module: Module,
+        imports: Sequence[HostFunction],
+        *,
+        limits: Limits,
+        interrupted: Callable[[], bool] = lambda: False,
+    ) -> WasmtimeInstance:
         """Make an instance and run its start function."""
         assert isinstance(module, WasmtimeModule)
         needed = {(i.module, i.name) for i in module.imports}
         signatures = {e.name: e.signature for e in module.exports if e.signature is not None}
         instance = WasmtimeInstance(self._engine, signatures, limits=limits)
         try:
-            instance.start(module.raw, [f for f in imports if (f.module, f.name) in needed])
+            offered = [function for function in imports if (function.module, function.name) in needed]
+            instance.start(module.raw, offered, interrupted=interrupted)
         except BaseException:
             instance.close()
             raise

@@ -8,7 +8,7 @@ from typing import Any, Final
 import wasmtime
 from wasmtime import _ffi
 
-from plugind_protocol.errors import MemoryLimit, PlugindError
+from plugind_protocol.errors import MemoryLimit, PlugindError, Timeout
 from plugind_worker.engine.base import EngineError, Function, HostFunction, Limits, OutOfBoundsError, Signature
 from plugind_worker.engine.wasmtime import capi, traps, types
 
@@ -45,8 +45,12 @@ class WasmtimeInstance:
         self.limit_memory(limits.memory_bytes)
         self.rearm()
 
-    def start(self, module: wasmtime.Module, imports: Sequence[HostFunction]) -> None:
+    def start(
+        self, module: wasmtime.Module, imports: Sequence[HostFunction], *, interrupted: Callable[[], bool]
+    ) -> None:
         """Instantiate the module, which runs its start function."""
+        if interrupted():
+            raise Timeout("interrupted before it started", cause="timeout")
         linker = _ffi.wasmtime_linker_new(self._engine.ptr())
         try:
             for function in imports:
@@ -199,20 +203,16 @@ class WasmtimeInstance:
         return entry
 
     def _raise(self, error: int | None, trap: int | None) -> None:
+        """Raise what ended a call: the guest's own trap, or the error that a host function's exception became."""
         failure, self._failure = self._failure, None
         if trap:
-            try:
-                if failure is None:
-                    raise traps.error_of(trap)
-                if isinstance(failure, PlugindError) and failure.data.stack is None:
-                    failure.data.stack = traps.stack_of(trap)
-            finally:
-                traps.free(trap)
+            raise traps.error_of(trap)
+        assert error
+        if isinstance(failure, PlugindError) and failure.data.stack is None:
+            failure.data.stack = traps.stack_of(error=error)
+        reason = traps.take_reason(error)
         if failure is not None:
-            if error:
-                traps.take_reason(error)
             raise failure
-        reason = traps.take_reason(error or 0)
         if traps.is_memory(reason):
             raise MemoryLimit(f"wants more memory from the start than its limit: {reason}", cause="memory")
         raise EngineError(reason)

@@ -32,25 +32,34 @@ _NUMBERED: Final = re.compile(r"\d+: ")
 _MEMORY_REASONS: Final = ("exceeds memory limits", "exceeds table limits", "Cannot allocate memory")
 
 
-def stack_of(trap: int) -> list[str]:
-    """Return the names of the functions on the guest's stack when it trapped, innermost first."""
+def stack_of(*, trap: int = 0, error: int = 0) -> list[str]:
+    """Return the names of the functions on the guest's stack, innermost first.
+
+    Args:
+        trap: Address of the trap of the guest's own, if it was one.
+        error: Address of the error that a host function's trap became, if it was that.
+    """
     frames = _ffi.wasm_frame_vec_t(0, None)
-    _ffi.wasm_trap_trace(_pointer(trap), ctypes.byref(frames))
+    if trap:
+        _ffi.wasm_trap_trace(_trap(trap), ctypes.byref(frames))
+    elif error:
+        _ffi.wasmtime_error_wasm_trace(_error(error), ctypes.byref(frames))
     names = [_frame_name(frames.data[i]) for i in range(min(frames.size, MAX_FRAMES))]
     _ffi.wasm_frame_vec_delete(ctypes.byref(frames))
     return names
 
 
 def error_of(trap: int) -> PlugindError:
-    """Turn the engine's own trap (not one that a host function raised) into its typed error.
+    """Turn a trap of the guest's own into its typed error, and give the trap back to the engine.
 
     Args:
-        trap: Address of the trap, which stays the caller's.
+        trap: Its address.
     """
     code = ctypes.c_uint8()
-    found = _ffi.wasmtime_trap_code(_pointer(trap), ctypes.byref(code))
+    found = _ffi.wasmtime_trap_code(_trap(trap), ctypes.byref(code))
     kind = next((c for c in TrapCode if c.value == code.value), None) if found else None
-    stack = stack_of(trap)
+    stack = stack_of(trap=trap)
+    _ffi.wasm_trap_delete(_trap(trap))
     where = f" in {stack[0]}" if stack else ""
     if kind is TrapCode.INTERRUPT:
         return Timeout(f"interrupted at its deadline{where}", cause="timeout", stack=stack)
@@ -58,11 +67,6 @@ def error_of(trap: int) -> PlugindError:
         return MemoryLimit(f"asked for more than the engine can allocate{where}", cause="memory", stack=stack)
     what = _WHAT[kind] if kind in _WHAT else f"trapped ({kind.name.lower() if kind else 'no code'})"
     return Trap(f"{what}{where}", cause="trap", stack=stack)
-
-
-def free(trap: int) -> None:
-    """Give a trap back to the engine."""
-    _ffi.wasm_trap_delete(_pointer(trap))
 
 
 def is_memory(reason: str) -> bool:
@@ -76,19 +80,22 @@ def take_reason(error: int) -> str:
     Args:
         error: Its address.
     """
-    pointer = ctypes.cast(error, ctypes.POINTER(_ffi.wasmtime_error_t))
-    return reason_of(wasmtime.WasmtimeError._from_ptr(pointer))  # noqa: SLF001  # nothing public takes an error over
+    return reason_of(wasmtime.WasmtimeError._from_ptr(_error(error)))  # noqa: SLF001  # nothing public takes an error over
 
 
 def reason_of(error: wasmtime.WasmtimeError) -> str:
     """Return an engine's text on one line, without the drawing under it."""
     lines = (line.strip() for line in str(error).splitlines())
     kept = [_NUMBERED.sub("", line) for line in lines if line and line != "Caused by:" and not _ART.match(line)]
-    return ": ".join(kept)[:MAX_REASON]
+    return ": ".join(kept).replace("--> <anon>:", "at line ")[:MAX_REASON]
 
 
-def _pointer(trap: int) -> "ctypes._Pointer[_ffi.wasm_trap_t]":
-    return ctypes.cast(trap, ctypes.POINTER(_ffi.wasm_trap_t))
+def _trap(address: int) -> "ctypes._Pointer[_ffi.wasm_trap_t]":
+    return ctypes.cast(address, ctypes.POINTER(_ffi.wasm_trap_t))
+
+
+def _error(address: int) -> "ctypes._Pointer[_ffi.wasmtime_error_t]":
+    return ctypes.cast(address, ctypes.POINTER(_ffi.wasmtime_error_t))
 
 
 def _frame_name(frame: "ctypes._Pointer[_ffi.wasm_frame_t]") -> str:

@@ -1,13 +1,20 @@
 """Translation between wasmtime's types of functions and ours, and the raw layout of values."""
 
+import ctypes
 import struct
 from typing import Final
 
 import wasmtime
+from wasmtime import _ffi
 
 from plugind_worker.engine.base import Export, ExternKind, Import, Signature, ValType
 
-_FROM_TEXT: Final = {t.value: t for t in (ValType.I32, ValType.I64, ValType.F32, ValType.F64)}
+_FROM_ENGINE: Final = {
+    int(_ffi.WASMTIME_I32.value): ValType.I32,
+    int(_ffi.WASMTIME_I64.value): ValType.I64,
+    int(_ffi.WASMTIME_F32.value): ValType.F32,
+    int(_ffi.WASMTIME_F64.value): ValType.F64,
+}
 _TO_ENGINE: Final = {
     ValType.I32: wasmtime.ValType.i32,
     ValType.I64: wasmtime.ValType.i64,
@@ -50,4 +57,13 @@ def _describe(extern: object) -> tuple[ExternKind, Signature | None]:
 
 
 def _valtypes(types: list[wasmtime.ValType]) -> tuple[ValType, ...]:
-    return tuple(_FROM_TEXT.get(str(t), ValType.OTHER) for t in types)
+    return tuple(_valtype(t) for t in types)
+
+
+def _valtype(valtype: wasmtime.ValType) -> ValType:
+    """Tell a type by wasmtime's own description: the public one aborts the process at a vector."""
+    described = _ffi.wasmtime_valtype_t()
+    _ffi.wasmtime_valtype_new(valtype.ptr(), ctypes.byref(described))
+    found = _FROM_ENGINE.get(int(described.kind), ValType.OTHER)
+    _ffi.wasmtime_valtype_delete(ctypes.byref(described))
+    return found
