@@ -143,7 +143,7 @@ async def test_a_bad_plugin_is_refused_and_leaves_nothing(
         (b"{", "$"),
         (b"[]", "$"),
         (b'{"name": "a"}', "$"),
-        (b'{"name": "a", "name": "b", "version": "1.0.0", "main": "a.wasm"}', "$"),
+        (b'{"name": "a", "name": "b", "version": "1.0.0", "main": "a.wasm"}', "$.name"),
         (b'{"name": "../a", "version": "1.0.0", "main": "a.wasm"}', "$.name"),
         (b'{"name": "a", "version": "1", "main": "a.wasm"}', "$.version"),
         (b'{"name": "a", "version": "1.0.0", "main": "../a.wasm"}', "$.main"),
