@@ -19,6 +19,7 @@ from plugind.rpc.connection import Connection
 from plugind.rpc.dispatch import ControlHandler, Dispatcher, HotHandler
 from plugind.rpc.session import Session, Sessions
 from plugind_protocol.errors import InvalidState
+from plugind_protocol.framing import Framing
 from plugind_protocol.methods import METHODS, Path
 
 
@@ -75,9 +76,9 @@ async def wire(
 class RawClient:
     """Speaks bytes, so that it can also say what no client should."""
 
-    def __init__(self, path: FilePath, *, headers: bool = False) -> None:
+    def __init__(self, path: FilePath, *, framing: Framing = Framing.LINES) -> None:
         self._path = path
-        self._headers = headers
+        self._headers = framing is Framing.HEADERS
         self._reader: asyncio.StreamReader
         self.writer: asyncio.StreamWriter
 

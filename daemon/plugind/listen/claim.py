@@ -60,7 +60,7 @@ class Claim:
 
     def release(self) -> None:
         """Remove socket and lock, if they still are the ones that we made."""
-        if self._socket is not None and _is(self._path, self._socket):
+        if self._socket is not None and _is(self._path, self._socket, written=True):
             self._path.unlink(missing_ok=True)
         if _is(lock_path(self._path), os.fstat(self._lock)):
             lock_path(self._path).unlink(missing_ok=True)
@@ -185,8 +185,10 @@ def _answers(path: Path) -> bool:
     return True
 
 
-def _is(path: Path, info: os.stat_result) -> bool:
+def _is(path: Path, info: os.stat_result, *, written: bool = False) -> bool:
+    """Tell whether a path still is the file it was; ``written``: the inode may be free and in use again by now."""
     try:
-        return os.path.samestat(path.lstat(), info)
+        now = path.lstat()
     except FileNotFoundError:
         return False
+    return os.path.samestat(now, info) and not (written and now.st_mtime_ns != info.st_mtime_ns)

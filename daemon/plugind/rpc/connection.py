@@ -134,6 +134,7 @@ class Connection(asyncio.Protocol):
         self._unfinished.release()
         if self._half_open is not None:
             self._half_open.release()
+            self._half_open = None
         self._outbox.lost()
         self._outgoing.fail_all()
         self._session.end()

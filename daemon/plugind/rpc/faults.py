@@ -20,7 +20,7 @@ def describe(exc: BaseException, method: str) -> ErrorObject:
         method: The method that raised it.
     """
     root = exc
-    while isinstance(root, BaseExceptionGroup) and len(root.exceptions) == 1:  # noqa: F821 - the daemon has 3.11
+    while isinstance(root, BaseExceptionGroup) and len(root.exceptions) == 1:
         root = root.exceptions[0]
     if isinstance(root, PlugindError):
         return root.to_object()

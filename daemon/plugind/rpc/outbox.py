@@ -14,7 +14,6 @@ HIGH_WATER: Final = 1024 * 1024
 """Unread bytes above which the client's requests are not read any more."""
 LOW_WATER: Final = 256 * 1024
 """Unread bytes below which they are read again."""
-_LINE_BREAKS: Final = bytes.maketrans(b"\r\n", b"  ")
 
 
 class Outbox:
@@ -42,13 +41,10 @@ class Outbox:
         """Send one JSON text; it is dropped on a closing connection, and on one whose framing is not known yet.
 
         Args:
-            body: The text. Line breaks between its tokens become blanks where lines are the framing.
+            body: The text; `framing.encode` sees to line breaks in it.
         """
-        if self.framing is None:
-            return
-        if self.framing is Framing.LINES and (b"\n" in body or b"\r" in body):
-            body = body.translate(_LINE_BREAKS)  # within strings, JSON has none: they are escaped there
-        self.send_framed(framing.encode(body, self.framing))
+        if self.framing is not None:
+            self.send_framed(framing.encode(body, self.framing))
 
     def send_framed(self, data: bytes) -> None:
         """Send bytes that carry their framing already."""
