@@ -6,6 +6,8 @@ A permission is a name, optionally narrowed by a scope after a colon: ``file.rea
 
 import enum
 import fnmatch
+import re
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 
@@ -35,6 +37,11 @@ NAMES: Final[dict[str, ScopeKind]] = {
     "native": ScopeKind.NONE,
 }
 """Every permission there is, and the kind of scope it takes."""
+MAX_SCOPE_LENGTH: Final = 1024
+"""Longest scope in characters."""
+
+_HOST: Final = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*", re.IGNORECASE | re.ASCII)
+_WILD: Final = re.compile(r"[*?[]")
 
 
 class Permission(NamedTuple):
@@ -53,11 +60,22 @@ class Permission(NamedTuple):
         Args:
             other: What is asked for; its scope is a concrete path or host name, or a scope equal to ours.
         """
+        return self._reaches(other, _MATCH)
+
+    def includes(self, other: "Permission") -> bool:
+        """Whether every use that ``other`` allows is allowed by this permission too.
+
+        For comparing what was granted with what is requested: unlike in `covers`, wildcards of ``other`` are wildcards.
+        When in doubt the answer is no.
+        """
+        return self._reaches(other, _INCLUDE)
+
+    def _reaches(self, other: "Permission", rules: "dict[ScopeKind, Callable[[str, str], bool]]") -> bool:
         if self.name != other.name:
             return False
         if self.scope is None or self.scope == other.scope:
             return True
-        return other.scope is not None and _MATCH[NAMES[self.name]](self.scope, other.scope)
+        return other.scope is not None and rules[NAMES[self.name]](self.scope, other.scope)
 
 
 def parse(text: str) -> Permission:
@@ -70,47 +88,101 @@ def parse(text: str) -> Permission:
         The permission.
 
     Raises:
-        ValueError: Unknown name, a scope on a name that takes none, or an empty or escaping scope.
+        ValueError: Unknown name, a scope on a name that takes none, or an empty, malformed or escaping scope.
     """
     name, colon, scope = text.partition(":")
     kind = NAMES.get(name)
     if kind is None:
-        raise ValueError(f"unknown permission {name!r}; there are: {', '.join(NAMES)}")
+        raise ValueError(f"unknown permission {name[:64]!r}; there are: {', '.join(NAMES)}")
     if not colon:
         return Permission(name)
-    if kind is ScopeKind.NONE:
-        raise ValueError(f"permission {name!r} takes no scope")
-    if not scope or "\0" in scope or "\\" in scope:
-        raise ValueError(f"permission {name!r} has an empty or malformed scope")
-    if kind is ScopeKind.PATH and (scope.startswith("/") or ".." in scope.split("/")):
-        raise ValueError(f"the scope of {text!r} must be a relative path without '..'")
+    if problem := _PROBLEM[kind](scope):
+        raise ValueError(f"permission {name!r} {problem}")
     return Permission(name, scope)
 
 
+def _no_scope(_scope: str) -> str:
+    return "takes no scope"
+
+
+def _path_problem(scope: str) -> str:
+    if len(scope) > MAX_SCOPE_LENGTH or not _is_plain_path(scope) or ":" in scope:
+        return "needs as scope a relative path with '/' and without '..', such as assets/**"
+    return ""
+
+
+def _host_problem(scope: str) -> str:
+    return "" if _HOST.fullmatch(scope.removeprefix("*.")) else "needs as scope a host name or *.host.name"
+
+
+def _is_plain_path(path: str) -> bool:
+    """Whether a path is relative and says nothing twice: no empty parts, no ``.`` and ``..``, nothing unprintable."""
+    return not {"", ".", ".."} & set(path.split("/")) and "\\" not in path and "\0" not in path
+
+
 def _path_matches(pattern: str, path: str) -> bool:
-    parts = path.split("/")
-    if path.startswith("/") or ".." in parts or "\0" in path or "\\" in path:
-        return False
-    return _segments_match(pattern.split("/"), parts)
+    return _is_plain_path(path) and _parts_match(pattern.split("/"), path.split("/"), _part_matches)
 
 
-def _segments_match(pattern: list[str], parts: list[str]) -> bool:
-    if not pattern:
-        return not parts
-    if pattern[0] == "**":
-        return any(_segments_match(pattern[1:], parts[i:]) for i in range(len(parts) + 1))
-    return bool(parts) and fnmatch.fnmatchcase(parts[0], pattern[0]) and _segments_match(pattern[1:], parts[1:])
+def _path_includes(pattern: str, narrower: str) -> bool:
+    return _is_plain_path(narrower) and _parts_match(pattern.split("/"), narrower.split("/"), _part_includes)
+
+
+def _parts_match(pattern: list[str], parts: list[str], matches: Callable[[str, str], bool]) -> bool:
+    """Match with ``**`` for any number of parts: step by step, all ways at once, so that no pattern takes long."""
+    reached = {0}  # how much of the pattern the parts so far can have used up
+    for part in parts:
+        open_ways = _past_stars(pattern, reached)
+        reached = {
+            at + (pattern[at] != "**")
+            for at in open_ways
+            if at < len(pattern) and (pattern[at] == "**" or matches(pattern[at], part))
+        }
+    return len(pattern) in _past_stars(pattern, reached)
+
+
+def _past_stars(pattern: list[str], reached: set[int]) -> set[int]:
+    ways = set(reached)
+    for at in reached:
+        end = at
+        while end < len(pattern) and pattern[end] == "**":
+            end += 1
+            ways.add(end)
+    return ways
+
+
+def _part_matches(pattern: str, part: str) -> bool:
+    return fnmatch.fnmatchcase(part, pattern)
+
+
+def _part_includes(pattern: str, narrower: str) -> bool:
+    if narrower == "**":
+        return False  # only our own ``**`` takes that, see `_parts_match`
+    return pattern in ("*", narrower) or (not _WILD.search(narrower) and fnmatch.fnmatchcase(narrower, pattern))
 
 
 def _host_matches(pattern: str, host: str) -> bool:
-    pattern, host = pattern.lower(), host.lower().rstrip(".")
-    if pattern.startswith("*."):
-        return host.endswith(pattern[1:]) and len(host) > len(pattern) - 1
-    return host == pattern
+    host = host.removesuffix(".")
+    if not _HOST.fullmatch(host):
+        return False
+    pattern, host = pattern.lower(), host.lower()
+    return host.endswith(pattern[1:]) if pattern.startswith("*.") else host == pattern
 
 
-_MATCH: Final = {
+def _host_includes(pattern: str, narrower: str) -> bool:
+    if not narrower.startswith("*."):
+        return _host_matches(pattern, narrower)
+    return pattern.startswith("*.") and narrower[1:].lower().endswith(pattern[1:].lower())
+
+
+_PROBLEM: Final = {ScopeKind.NONE: _no_scope, ScopeKind.PATH: _path_problem, ScopeKind.HOST: _host_problem}
+_MATCH: Final[dict[ScopeKind, Callable[[str, str], bool]]] = {
     ScopeKind.NONE: lambda _pattern, _value: False,
     ScopeKind.PATH: _path_matches,
     ScopeKind.HOST: _host_matches,
+}
+_INCLUDE: Final[dict[ScopeKind, Callable[[str, str], bool]]] = {
+    ScopeKind.NONE: lambda _pattern, _value: False,
+    ScopeKind.PATH: _path_includes,
+    ScopeKind.HOST: _host_includes,
 }
