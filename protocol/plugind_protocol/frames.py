@@ -13,6 +13,8 @@ MIN_SIDE: Final = 16
 MAX_WIDTH: Final = 7680
 MAX_HEIGHT: Final = 4320
 MAX_SLOTS: Final = 64
+MAX_WINDOW_BYTES: Final = 1 << 31
+"""Largest window in bytes: half of what a guest can address."""
 PAGE: Final = 4096
 ROW_ALIGNMENT: Final = 64
 """Rows start at multiples of this many bytes."""
@@ -77,7 +79,7 @@ def layout(*, width: int, height: int, pixel_format: PixelFormat, slots: int) ->
         The layout.
 
     Raises:
-        ValueError: A number is out of range; the message names it.
+        ValueError: A number is out of range, or the window is over `MAX_WINDOW_BYTES`; the message says which.
     """
     for name, value, low, high in (
         ("width", width, MIN_SIDE, MAX_WIDTH),
@@ -91,9 +93,10 @@ def layout(*, width: int, height: int, pixel_format: PixelFormat, slots: int) ->
     if pixel_format is PixelFormat.YUV420P8:
         stride = _round_up(width, 2 * ROW_ALIGNMENT)  # so that the chroma rows are aligned too
         rows = stride * height + 2 * (stride // 2) * ((height + 1) // 2)
-    return Layout(
-        width=width, height=height, format=pixel_format, stride=stride, slot_bytes=_round_up(rows, PAGE), slots=slots
-    )
+    slot_bytes = _round_up(rows, PAGE)
+    if slot_bytes * slots > MAX_WINDOW_BYTES:
+        raise ValueError(f"slots: {slots} frames of {slot_bytes} bytes are over {MAX_WINDOW_BYTES} bytes together")
+    return Layout(width=width, height=height, format=pixel_format, stride=stride, slot_bytes=slot_bytes, slots=slots)
 
 
 def _round_up(value: int, multiple: int) -> int:
