@@ -38,8 +38,8 @@ def run(descriptor: int, engine_name: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.clear()
     _silence()
-    # The engine's handlers pass on what is no trap of a guest's to those set before. Without this one they would put the
-    # default back and return, and a SIGSEGV that somebody sent would have no effect.
+    # The engine's handlers pass what is no trap of a guest's on to those set before. Without these they would put the
+    # default back and return, so that a SIGSEGV that somebody sent would have no effect.
     faulthandler.enable(all_threads=False)
     loaded = engine.load(engine_name)
     gc.collect()

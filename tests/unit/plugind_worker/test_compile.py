@@ -1,0 +1,76 @@
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from tests.unit.plugind_worker.supervisor import CompileSource, Peer, Write, Zygote
+
+from plugind_protocol.errors import PackageInvalid, UnsupportedAbi
+from plugind_worker import compile as compiling
+from plugind_worker.engine.base import Engine
+
+pytestmark = pytest.mark.process
+
+
+def test_text_becomes_an_artefact_that_a_worker_runs(
+    compile_source: CompileSource, guest_text: Write, tmp_path: Path, zygote: Zygote, new_peer: type[Peer]
+) -> None:
+    compiled, artefact = compile_source(
+        guest_text("(call $pack (local.get $params) (local.get $params_len))").encode(), text=True
+    )
+    assert (compiled.abi, compiled.functions) == ("timeline", [])
+    path = tmp_path / "artefact"
+    path.write_bytes(artefact)
+    with path.open("rb") as file, closing(new_peer(zygote, file.fileno())) as peer:
+        peer.ready()
+        assert peer.call("echo", b"[1]") == b"[1]"
+
+
+def test_a_binary_module_of_numbers(compile_source: CompileSource, engine: Engine) -> None:
+    wasm = engine.assemble(b'(module (func (export "one") (result i32) i32.const 1) (func (export "v") (param v128)))')
+    compiled, artefact = compile_source(wasm, text=False)
+    assert (compiled.abi, compiled.functions) == ("numeric", ["one"])
+    assert artefact
+
+
+@pytest.mark.parametrize(
+    ("source", "kind", "message"),
+    [
+        (b"", "binary", "module is not valid"),
+        (b"\0asm\1\0\0\0\1\xff", "binary", "unexpected end"),
+        (b"MZ", "binary", "magic number"),
+        (b"(module)", "binary", "magic number"),
+        (b"(modul", "text", "text is not valid"),
+        (b"\xff\xfe", "text", "text is not valid"),
+        (b'(module (func (export "f") (result i32)))', "text", "type mismatch"),
+        (b"(module (memory i64 1))", "text", "memory64"),
+    ],
+)
+def test_what_is_no_module_is_refused_with_a_reason(
+    compile_source: CompileSource, source: bytes, kind: str, message: str
+) -> None:
+    with pytest.raises(PackageInvalid, match=message) as caught:
+        compile_source(source, text=kind == "text")
+    assert "\n" not in caught.value.message
+
+
+def test_a_truncated_module_is_refused(compile_source: CompileSource, engine: Engine, guest_text: Write) -> None:
+    wasm = engine.assemble(guest_text("i64.const 0").encode())
+    for length in (8, 20, len(wasm) // 2, len(wasm) - 1):
+        with pytest.raises((PackageInvalid, UnsupportedAbi)):
+            compile_source(wasm[:length], text=False)
+
+
+def test_an_import_outside_the_list_is_refused(compile_source: CompileSource) -> None:
+    with pytest.raises(UnsupportedAbi, match=r"imports env\.abort"):
+        compile_source(b'(module (import "env" "abort" (func)) (func (export "f")))', text=True)
+
+
+def test_a_module_without_an_abi_is_refused(compile_source: CompileSource) -> None:
+    with pytest.raises(UnsupportedAbi, match="nothing to call"):
+        compile_source(b"(module)", text=True)
+
+
+def test_a_source_over_the_limit_is_refused(compile_source: CompileSource) -> None:
+    with pytest.raises(PackageInvalid, match="larger than") as caught:
+        compile_source(b"\0asm\1\0\0\0" + bytes(compiling.MAX_SOURCE_BYTES), text=False)
+    assert caught.value.data.cause == "limit"

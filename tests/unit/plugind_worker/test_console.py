@@ -1,0 +1,61 @@
+from typing import Any
+
+import pytest
+
+from plugind_protocol.worker import Kind
+from plugind_worker.console import MAX_MESSAGE_BYTES, Console, Level
+
+
+class Recorder:
+    """Stands for channel and control: keeps what is sent."""
+
+    number = 7
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[int, bytes]] = []
+
+    def send(self, kind: Kind, call: int, body: bytes) -> None:
+        assert (kind, call) == (Kind.LOG, 7)
+        self.sent.append((body[0], body[1:]))
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture
+def console(recorder: Any) -> Console:
+    return Console(recorder, recorder)
+
+
+def test_a_stream_is_sent_by_lines_and_the_rest_when_flushed(console: Console, recorder: Recorder) -> None:
+    console.write(Level.INFO, b"one\ntw")
+    console.write(Level.ERROR, b"bad")
+    console.write(Level.INFO, b"o\n\nthree")
+    assert recorder.sent == [(2, b"one"), (2, b"two"), (2, b"")]
+    console.flush()
+    assert sorted(recorder.sent[3:]) == [(2, b"three"), (4, b"bad")]
+    console.flush()
+    assert len(recorder.sent) == 5
+
+
+def test_a_line_that_does_not_end_is_sent_in_pieces(console: Console, recorder: Recorder) -> None:
+    console.write(Level.INFO, b"x" * (2 * MAX_MESSAGE_BYTES + 5))
+    assert [len(text) for _, text in recorder.sent] == [MAX_MESSAGE_BYTES, MAX_MESSAGE_BYTES]
+
+
+def test_a_long_message_is_cut_with_a_mark(console: Console, recorder: Recorder) -> None:
+    console.log(1, b"y" * (MAX_MESSAGE_BYTES + 1))
+    assert recorder.sent == [(1, b"y" * MAX_MESSAGE_BYTES + b" [cut]")]
+
+
+@pytest.mark.parametrize(("level", "sent"), [(0, 0), (4, 4), (5, 4), (2**32 - 1, 4)])
+def test_levels_are_kept_in_range(console: Console, recorder: Recorder, level: int, sent: int) -> None:
+    console.log(level, b"")
+    assert recorder.sent == [(sent, b"")]
+
+
+def test_what_is_not_utf8_is_replaced(console: Console, recorder: Recorder) -> None:
+    console.log(2, b"a\xffb")
+    assert recorder.sent == [(2, "a\ufffdb".encode())]

@@ -1,0 +1,191 @@
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.unit.plugind_worker.supervisor import Launcher, Peer, Write, Zygote
+
+from plugind_protocol.worker import Compile, Spawn
+from plugind_worker import lockdown
+from plugind_worker.engine.base import Engine
+
+AS_NOBODY = """
+import os
+from plugind_worker import __main__, engine
+engine.load("wasmtime")  # while its files can be read
+os.setgroups([])
+os.setresgid(65534, 65534, 65534)
+os.setresuid(65534, 65534, 65534)
+__main__.main()
+"""
+
+pytestmark = pytest.mark.process
+
+
+def _status(pid: int, field: str) -> str:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(line.split()[1] for line in lines if line.startswith(field + ":"))
+
+
+def _gone(pidfd: int) -> None:
+    assert select.select([pidfd], [], [], 20)[0], "the process lives on"
+
+
+def test_it_says_what_engine_it_has(zygote: Zygote, engine: Engine) -> None:
+    assert zygote.ready.engine == "wasmtime"
+    assert zygote.ready.engine_version == engine.version
+    assert zygote.ready.settings == engine.settings
+
+
+def test_it_has_one_thread_its_own_session_and_no_terminal(zygote: Zygote) -> None:
+    pid = zygote.process.pid
+    assert _status(pid, "Threads") == "1"
+    assert os.getsid(pid) == pid
+    assert [str(Path(f"/proc/{pid}/fd/{n}").readlink()) for n in (0, 1)] == [os.devnull, os.devnull]
+
+
+def test_it_ends_with_its_socket(new_zygote: type[Zygote]) -> None:
+    assert new_zygote().close() == 0
+
+
+def test_a_signal_from_the_terminal_does_not_end_it(new_zygote: type[Zygote], artefact: Callable[[str], int]) -> None:
+    zygote = new_zygote()
+    zygote.process.send_signal(signal.SIGINT)
+    socket.send_fds(zygote.sock, [b"{}"], [])
+    message, _ = zygote.receive()
+    assert message.spawned is not None
+    assert message.spawned.pid == 0
+    assert zygote.close() == 0
+
+
+def test_it_dies_with_its_parent() -> None:
+    script = (
+        "import socket, subprocess, sys, os\n"
+        "ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)\n"
+        "fd = str(theirs.fileno())\n"
+        "p = subprocess.Popen([sys.executable, '-m', 'plugind_worker', '--zygote', fd, '--engine', 'wasmtime'],"
+        " pass_fds=[theirs.fileno(), ours.fileno()])\n"
+        "ours.recv(65536)\n"
+        "print(p.pid, flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    pidfd = os.pidfd_open(int(parent.stdout.readline()))
+    parent.kill()
+    parent.communicate()
+    _gone(pidfd)
+    os.close(pidfd)
+
+
+@pytest.mark.parametrize(
+    ("order", "fault"),
+    [
+        ((b"junk", 0), "malformed"),
+        ((msgspec.json.encode(Spawn(number=3)), 3), "either to launch or to compile"),
+        ((msgspec.json.encode(Spawn(number=3, compile=Compile(engine="wasmer", text=True))), 3), "not wasmer"),
+        (
+            (msgspec.json.encode(Spawn(number=3, compile=Compile(engine="wasmtime", text=True))), 2),
+            "2 descriptors came",
+        ),
+        (
+            (msgspec.json.encode(Spawn(number=3, compile=Compile(engine="wasmtime", text=True))), 0),
+            "0 descriptors came",
+        ),
+    ],
+)
+def test_a_wrong_order_is_answered_and_the_next_one_served(
+    zygote: Zygote, launch: Launcher, guest_text: Write, order: tuple[bytes, int], fault: str
+) -> None:
+    before = len(os.listdir(f"/proc/{zygote.process.pid}/fd"))
+    with tempfile.TemporaryFile() as file:
+        data, descriptors = order
+        socket.send_fds(zygote.sock, [data], [file.fileno()] * descriptors)
+        message, received = zygote.receive()
+    assert received == []
+    assert message.spawned is not None
+    assert message.spawned.pid == 0
+    assert fault in message.spawned.error
+    assert len(os.listdir(f"/proc/{zygote.process.pid}/fd")) == before
+    launch(guest_text("i64.const 0")).ready()
+
+
+def test_many_children_leave_no_descriptors_behind(
+    zygote: Zygote, artefact: Callable[[str], int], guest_text: Write, new_peer: type[Peer]
+) -> None:
+    descriptor = artefact(guest_text("i64.const 0"))
+    before = len(os.listdir(f"/proc/{zygote.process.pid}/fd"))
+    peers = [new_peer(zygote, descriptor) for _ in range(10)]
+    for peer in peers:
+        peer.ready()
+    assert len({peer.pid for peer in peers}) == 10
+    for peer in peers:
+        peer.close()
+    assert [zygote.exit_status(peer.pid) for peer in peers] == [0] * 10
+    assert len(os.listdir(f"/proc/{zygote.process.pid}/fd")) == before
+
+
+def test_the_end_of_a_child_is_reported_with_its_signal(
+    zygote: Zygote, new_peer: type[Peer], artefact: Callable[[str], int], guest_text: Write
+) -> None:
+    with closing(new_peer(zygote, artefact(guest_text("i64.const 0")))) as peer:
+        peer.ready()
+        signal.pidfd_send_signal(peer.pidfd, signal.SIGKILL)
+        assert zygote.exit_status(peer.pid) == -signal.SIGKILL
+        _gone(peer.pidfd)
+
+
+def test_workers_die_with_the_zygote(
+    new_zygote: type[Zygote], new_peer: type[Peer], artefact: Callable[[str], int], guest_text: Write
+) -> None:
+    zygote = new_zygote()
+    with closing(new_peer(zygote, artefact(guest_text("(loop br 0) unreachable")))) as peer:
+        peer.ready()
+        peer.begin("spin")
+        zygote.process.kill()
+        zygote.close()
+        _gone(peer.pidfd)
+
+
+def test_a_worker_is_confined(zygote: Zygote, launch: Launcher, guest_text: Write) -> None:
+    peer = launch(guest_text("i64.const 0"))
+    assert peer.ready().layers == [name for name, _ in lockdown.LAYERS]
+    pid = peer.pid
+    assert _status(pid, "NoNewPrivs") == "1"
+    assert os.getsid(pid) == pid
+    lines = Path(f"/proc/{pid}/limits").read_text().splitlines()
+    limits = {line[:25].strip(): line[25:].split()[:2] for line in lines}
+    assert limits["Max core file size"] == ["0", "0"]
+    assert limits["Max open files"] == [str(lockdown.MAX_DESCRIPTORS)] * 2
+    assert limits["Max address space"] == ["unlimited", "unlimited"]
+
+
+def test_a_worker_holds_its_channel_and_its_module_and_nothing_else(
+    zygote: Zygote, launch: Launcher, guest_text: Write
+) -> None:
+    peer = launch(guest_text("i64.const 0"))
+    peer.ready()
+    held = {int(path.name): str(path.readlink()) for path in Path(f"/proc/{peer.pid}/fd").iterdir()}
+    beyond = sorted(target for number, target in held.items() if number > 2)
+    assert [target.partition(":")[0] for target in beyond[-2:]] == ["socket", "socket"]
+    assert len(beyond) == 3  # the engine keeps the file that it has mapped
+
+
+def test_a_worker_as_an_ordinary_user(
+    artefact: Callable[[str], int], guest_text: Write, new_peer: type[Peer], new_zygote: type[Zygote]
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can become somebody else; as an ordinary user, every other test shows this")
+    zygote = new_zygote(program=("-c", AS_NOBODY))
+    with closing(new_peer(zygote, artefact(guest_text("i64.const 0")))) as peer:
+        assert peer.ready().layers == [name for name, _ in lockdown.LAYERS]
+        assert _status(peer.pid, "Uid") == "65534"
+    zygote.close()
