@@ -119,6 +119,7 @@ async def _serve(
         )
         for plugin_id, reason in await parts.catalog.restore():
             _log.error("plugin cannot be restored", plugin=plugin_id, reason=reason)
+        tasks.start_soon(parts.catalog.probe_health)
         async with serve(endpoint, parts.connection) as server:
             _announce_ready(endpoint)
             await stop.wait()
@@ -205,6 +206,7 @@ def _dispatcher(daemon: DaemonService, plugins: PluginsService, frames: EffectsS
             "plugins.enable": plugins.enable,
             "plugins.disable": plugins.disable,
             "plugins.reload": plugins.reload,
+            "plugins.release": plugins.release,
             "plugins.list": plugins.list,
             "plugins.get": plugins.get,
             "plugins.getState": plugins.get_state,

@@ -46,6 +46,13 @@ class Supervision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     restart_window_seconds: float = 300.0
     backoff_first_seconds: float = 0.1
     backoff_max_seconds: float = 30.0
+    health_interval_seconds: float = 30.0
+    """How often idle workers are asked whether they still answer."""
+    health_timeout_seconds: float = 5.0
+    kept_versions: int = 3
+    """Earlier versions kept of each plugin."""
+    fallback: Literal["offer", "switch"] = "offer"
+    """What to do with an earlier good version when the current one is quarantined."""
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -67,6 +67,10 @@ class Quarantine(Struct, frozen=True):
     """ISO 8601 time of its end; null means until released."""
     version: str
     capsule: str | None
+    reason: str = ""
+    """What happened last."""
+    fallback: str | None = None
+    """An earlier version that is kept and not in quarantine; `plugins.release` can switch to it."""
 
 
 class PluginInfo(Struct, frozen=True, omit_defaults=False):
@@ -188,6 +192,8 @@ class PluginMetrics(Struct, frozen=True, omit_defaults=False):
     host_calls: int
     frames: int
     crashes: int
+    """Workers lost."""
+    traps: int
     p50_us: float
     """Median call latency of the last calls, in µs."""
     p99_us: float
@@ -237,6 +243,14 @@ class Call(Params, frozen=True):
     """Any JSON value; handed to the plugin as it is."""
     timeout_ms: int | None = None
     """Deadline in ms, 1 … 3 600 000; default 30 000 or the plugin's limit."""
+
+
+class Release(Params, frozen=True):
+    """Ends a quarantine."""
+
+    plugin_id: str
+    fallback: bool = False
+    """Switch to the earlier version that the quarantine names, and leave this one in quarantine."""
 
 
 class Grant(Params, frozen=True):
@@ -473,6 +487,7 @@ METHODS: Final = _table(
     Method("plugins.enable", PluginId, PluginInfo, "Allow the plugin to be loaded."),
     Method("plugins.disable", PluginId, PluginInfo, "Unload the plugin and do not load it on demand."),
     Method("plugins.reload", PluginId, PluginInfo, "Replace the worker by a fresh one, in the same state."),
+    Method("plugins.release", Release, PluginInfo, "End a quarantine, or switch to an earlier version."),
     Method("plugins.list", Empty, list[PluginInfo], "All installed plugins."),
     Method("plugins.get", PluginId, PluginInfo, "One installed plugin."),
     Method("plugins.getState", PluginId, State, "The state of a plugin; not_installed for an unknown one."),

@@ -1,5 +1,6 @@
 """A real daemon for tests: started as its users start it, checked for leftovers when it is stopped."""
 
+import hashlib
 import json
 import signal
 import subprocess
@@ -54,11 +55,9 @@ class Daemon:
         assert not alive, f"left behind: {alive}"
         return status
 
-
-def window_folders() -> set[str]:
-    """The folders with frame windows that exist on this machine."""
-    base = Path("/dev/shm")
-    return {entry.name for entry in base.iterdir() if entry.name.startswith("plugind-")} if base.is_dir() else set()
+    def windows(self) -> Path:
+        """The folder with its frame windows; gone when it has stopped."""
+        return Path("/dev/shm") / f"plugind-{hashlib.sha256(bytes(self.data_dir)).hexdigest()[:16]}"
 
 
 def alive(pid: int) -> bool:

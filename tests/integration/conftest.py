@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.harness.daemon import ROOT, Daemon, window_folders
+from tests.harness.daemon import ROOT, Daemon
 
 from plugind_client import AsyncClient
 
@@ -43,12 +43,12 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """One daemon for a module's tests."""
     running = Daemon(tmp_path_factory.mktemp("plugind"))
-    windows = window_folders()
+    assert running.windows().is_dir()
     yield running
     assert running.stop() == 0, running.log.read_text()
     assert not running.socket.exists()
     assert "Traceback" not in running.log.read_text(), running.log.read_text()
-    assert window_folders() <= windows
+    assert not running.windows().exists()
 
 
 @pytest.fixture

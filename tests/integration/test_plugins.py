@@ -1,26 +1,17 @@
 """Plugins from install to uninstall, and everything that can be wrong with them."""
 
 import json
-import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.harness.daemon import Daemon
+from tests.harness.plugins import altered
 
 from plugind_client import AsyncClient
 from plugind_protocol import errors
 from plugind_protocol.methods import State
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
-
-
-def altered(source: Path, target: Path, **changes: Any) -> str:
-    """Copy a plugin and change its manifest."""
-    shutil.copytree(source, target)
-    manifest = json.loads((target / "manifest.json").read_text())
-    (target / "manifest.json").write_text(json.dumps(manifest | changes))
-    return str(target)
 
 
 async def test_a_numeric_plugin_by_its_exports(client: AsyncClient, examples: Path) -> None:

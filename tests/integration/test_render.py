@@ -13,7 +13,7 @@ import av
 import numpy as np
 import pytest
 from tests.fakes.clips import Clip, describe, planes, write_clip
-from tests.harness.daemon import Daemon, window_folders
+from tests.harness.daemon import Daemon
 
 from pluginctl.rendering.job import FrameDone, Job
 from pluginctl.rendering.pipeline import render
@@ -159,8 +159,7 @@ async def test_two_renderings_at_once(client: Interrupted, clip: Path, tmp_path:
     same_but_pixels(before, describe(tmp_path / "gaussian-blur.mp4"))
 
 
-async def test_a_failure_leaves_nothing(client: Interrupted, clip: Path, tmp_path: Path) -> None:
-    windows = window_folders()
+async def test_a_failure_leaves_nothing(client: Interrupted, daemon: Daemon, clip: Path, tmp_path: Path) -> None:
     job = Job(plugin="invert", effect="invert", source=clip, target=tmp_path / "out.mp4")
 
     async def disable(done: FrameDone) -> None:
@@ -171,7 +170,7 @@ async def test_a_failure_leaves_nothing(client: Interrupted, clip: Path, tmp_pat
         await render(client, job, on_frame=disable)
     await client.enable("invert")
     assert list(tmp_path.iterdir()) == []
-    assert window_folders() == windows
+    assert list(daemon.windows().iterdir()) == []
     assert (await render(client, job)).frames == FRAMES
 
 

@@ -90,6 +90,10 @@ class Calls(ABC):
         """Replace the worker by a fresh one, in the same state."""
         return await self._ask("plugins.reload", m.PluginId(plugin_id=plugin_id), m.PluginInfo)
 
+    async def release(self, plugin_id: str, *, fallback: bool = False) -> m.PluginInfo:
+        """End a quarantine; or leave the version there and switch to the earlier one that the quarantine names."""
+        return await self._ask("plugins.release", m.Release(plugin_id=plugin_id, fallback=fallback), m.PluginInfo)
+
     async def list_plugins(self) -> list[m.PluginInfo]:
         """All installed plugins."""
         return await self._ask("plugins.list", m.Empty(), list[m.PluginInfo])

@@ -119,6 +119,7 @@ class Client:
     enable = _blocking(AsyncClient.enable)
     disable = _blocking(AsyncClient.disable)
     reload = _blocking(AsyncClient.reload)
+    release = _blocking(AsyncClient.release)
     list_plugins = _blocking(AsyncClient.list_plugins)
     get_plugin = _blocking(AsyncClient.get_plugin)
     get_state = _blocking(AsyncClient.get_state)

@@ -1,6 +1,8 @@
 """What must outlive the daemon: installed plugins, in SQLite (WAL). Every method is one transaction."""
 
+import contextlib
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +15,19 @@ _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS plugin (
     id TEXT PRIMARY KEY,
     record TEXT NOT NULL  -- JSON of `Record`
+) STRICT;
+CREATE TABLE IF NOT EXISTS earlier (  -- versions that were current once, newest last
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL,
+    version TEXT NOT NULL,
+    record TEXT NOT NULL,  -- JSON of `Record`
+    UNIQUE (id, version)
+) STRICT;
+CREATE TABLE IF NOT EXISTS quarantine (
+    id TEXT NOT NULL,
+    package TEXT NOT NULL,
+    record TEXT NOT NULL,  -- JSON of `Quarantined`
+    PRIMARY KEY (id, package)
 ) STRICT;
 """
 
@@ -29,6 +44,16 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     abi: str
     enabled: bool
     granted: list[str]
+
+
+class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
+    """A package that crashed too often."""
+
+    plugin_id: str
+    version: str
+    package: str
+    cause: str
+    reason: str
 
 
 class Database:
@@ -61,13 +86,70 @@ class Database:
 
     def put(self, record: Record) -> None:
         """Add or replace one plugin."""
-        text = msgspec.json.encode(record).decode()
-        self._connection.execute("INSERT OR REPLACE INTO plugin VALUES (?, ?)", (record.plugin_id, text))
+        self._connection.execute("INSERT OR REPLACE INTO plugin VALUES (?, ?)", (record.plugin_id, _text(record)))
+
+    def supersede(self, old: Record, new: Record, *, keep: int) -> None:
+        """Make another version the current one and keep the old one, in one step.
+
+        Args:
+            old: The version that was current.
+            new: The version to be current; it is not an earlier one any more.
+            keep: How many earlier versions stay, the oldest go.
+        """
+        plugin_id = new.plugin_id
+        with self._transaction():
+            self.put(new)
+            self._connection.execute(
+                "INSERT OR REPLACE INTO earlier (id, version, record) VALUES (?, ?, ?)",
+                (plugin_id, old.version, _text(old)),
+            )
+            self._connection.execute("DELETE FROM earlier WHERE id = ? AND version = ?", (plugin_id, new.version))
+            self._connection.execute(
+                "DELETE FROM earlier WHERE id = ?1 AND number NOT IN "
+                "(SELECT number FROM earlier WHERE id = ?1 ORDER BY number DESC LIMIT ?2)",
+                (plugin_id, keep),
+            )
+
+    def earlier(self) -> list[Record]:
+        """Return all earlier versions, of each plugin the newest last."""
+        rows = self._connection.execute("SELECT record FROM earlier ORDER BY number")
+        return [msgspec.json.decode(text, type=Record) for (text,) in rows]
 
     def remove(self, plugin_id: str) -> None:
-        """Remove one plugin."""
-        self._connection.execute("DELETE FROM plugin WHERE id = ?", (plugin_id,))
+        """Remove one plugin, its earlier versions and their quarantines."""
+        with self._transaction():
+            for table in ("plugin", "earlier", "quarantine"):
+                self._connection.execute(f"DELETE FROM {table} WHERE id = ?", (plugin_id,))  # noqa: S608  # our own names
+
+    def quarantined(self) -> list[Quarantined]:
+        """Return all quarantines."""
+        rows = self._connection.execute("SELECT record FROM quarantine")
+        return [msgspec.json.decode(text, type=Quarantined) for (text,) in rows]
+
+    def quarantine(self, record: Quarantined) -> None:
+        """Add or replace one quarantine."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?)", (record.plugin_id, record.package, _text(record))
+        )
+
+    def release(self, plugin_id: str, package: str) -> None:
+        """End one quarantine."""
+        self._connection.execute("DELETE FROM quarantine WHERE id = ? AND package = ?", (plugin_id, package))
 
     def close(self) -> None:
         """Close the file; every acknowledged change is in it."""
         self._connection.close()
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+
+
+def _text(record: msgspec.Struct) -> str:
+    return msgspec.json.encode(record).decode()

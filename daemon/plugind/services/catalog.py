@@ -1,21 +1,32 @@
 """All installed plugins: installs and removes them, and keeps registry and runtimes in step."""
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 import anyio
 import msgspec
+import structlog
 
 from plugind.config import Config
 from plugind.policy import grants, limits
 from plugind.registry import folder
-from plugind.registry.database import Database, Record
+from plugind.registry.database import Database, Quarantined, Record
 from plugind.registry.store import PackageStore
 from plugind.services.runtime import Environment, Installed, Runtime
 from plugind_protocol import manifest as manifests
-from plugind_protocol.errors import ManifestInvalid, PackageInvalid, PluginNotFound, UnsupportedAbi
+from plugind_protocol.errors import (
+    InvalidState,
+    ManifestInvalid,
+    PackageInvalid,
+    PlugindError,
+    PluginNotFound,
+    UnsupportedAbi,
+)
 from plugind_protocol.manifest import Limits, Manifest
 from plugind_protocol.methods import Install, State
+
+_log = structlog.get_logger(__name__)
 
 
 class Catalog:
@@ -34,6 +45,8 @@ class Catalog:
         self._store = store
         self._environment = environment
         self._installing = anyio.Lock()
+        self._earlier: dict[str, list[Record]] = {}
+        self._quarantines: dict[tuple[str, str], Quarantined] = {}
         self.runtimes: dict[str, Runtime] = {}
         """By plugin id; read by the hot paths."""
 
@@ -44,6 +57,9 @@ class Catalog:
             Plugin id and reason for each whose package cannot be read any more; their records are kept.
         """
         records = await anyio.to_thread.run_sync(self._database.records)
+        self._quarantines = {(one.plugin_id, one.package): one for one in self._database.quarantined()}
+        for record in self._database.earlier():
+            self._earlier.setdefault(record.plugin_id, []).append(record)
         lost = []
         for record in records:
             try:
@@ -51,9 +67,15 @@ class Catalog:
             except (OSError, ManifestInvalid) as exc:
                 lost.append((record.plugin_id, str(exc)))
             else:
-                self.runtimes[record.plugin_id] = Runtime(installed, self._environment)
-        await anyio.to_thread.run_sync(self._store.keep_only, {record.package for record in records})
+                self.runtimes[record.plugin_id] = self._runtime(installed)
+        await self._collect(records)
         return lost
+
+    def _runtime(self, installed: Installed) -> Runtime:
+        quarantine = self._quarantines.get((installed.record.plugin_id, installed.record.package))
+        runtime = Runtime(installed, self._environment, on_quarantine=self._on_quarantine, quarantine=quarantine)
+        runtime.crashes.fallback = self._fallback(installed.record) if quarantine is not None else None
+        return runtime
 
     def get(self, plugin_id: str) -> Runtime:
         """Return a plugin's runtime.
@@ -88,20 +110,104 @@ class Catalog:
                     announce(manifest.name, State.NOT_INSTALLED, State.INSTALLING, None)
                 try:
                     installed = await self._prepare(contents, sorted(map(str, granted)), known)
-                    await anyio.to_thread.run_sync(self._database.put, installed.record)
+                    if known is None:
+                        await anyio.to_thread.run_sync(self._database.put, installed.record)
                 except BaseException as exc:
                     if known is None:
                         announce(manifest.name, State.INSTALLING, State.NOT_INSTALLED, str(exc))
                     await self._collect()
                     raise
                 if known is None:
-                    self.runtimes[manifest.name] = runtime = Runtime(installed, self._environment)
+                    self.runtimes[manifest.name] = runtime = self._runtime(installed)
                     announce(manifest.name, State.INSTALLING, State.INSTALLED, None)
                 else:
                     runtime = known
-                    await runtime.replace(installed)
-                    await self._collect()
+                    await self._switch(runtime, installed)
         return runtime
+
+    async def release(self, plugin_id: str, *, fallback: bool) -> Runtime:
+        """End the quarantine of a plugin's current version, or leave it there and switch to an earlier one.
+
+        Raises:
+            PluginNotFound: It is not installed.
+            InvalidState: It is not in quarantine, or there is no earlier version to switch to.
+        """
+        async with self._installing:
+            runtime = self.get(plugin_id)
+            quarantine = runtime.crashes.quarantine
+            if quarantine is None:
+                raise InvalidState(f"{plugin_id} is not in quarantine", plugin_id=plugin_id)
+            if fallback:
+                await self._fall_back(runtime)
+            else:
+                await anyio.to_thread.run_sync(self._database.release, plugin_id, quarantine.package)
+                del self._quarantines[plugin_id, quarantine.package]
+                await runtime.release()
+            return runtime
+
+    def _on_quarantine(self, runtime: Runtime) -> None:
+        quarantine = runtime.crashes.quarantine
+        assert quarantine is not None
+        self._quarantines[quarantine.plugin_id, quarantine.package] = quarantine
+        runtime.crashes.fallback = self._fallback(runtime.installed.record)
+        self._environment.tasks.start_soon(self._give_up, runtime, quarantine)
+
+    async def _give_up(self, runtime: Runtime, quarantine: Quarantined) -> None:
+        async with self._installing:
+            if runtime.crashes.quarantine is not quarantine:
+                return
+            await anyio.to_thread.run_sync(self._database.quarantine, quarantine)
+            if self._config.supervision.fallback == "switch" and runtime.crashes.fallback is not None:
+                try:
+                    await self._fall_back(runtime)
+                except PlugindError as exc:
+                    _log.warning("the earlier version does not run either", plugin=runtime.plugin_id, error=exc.message)
+
+    async def _fall_back(self, runtime: Runtime) -> None:
+        record = self._fallback_record(runtime.installed.record)
+        if record is None:
+            raise InvalidState(
+                f"{runtime.plugin_id} has no earlier version that could be used",
+                hint=f"Release it with: pluginctl release {runtime.plugin_id}",
+                plugin_id=runtime.plugin_id,
+            )
+        current = runtime.installed.record
+        record = msgspec.structs.replace(record, enabled=current.enabled)
+        await self._switch(runtime, await anyio.to_thread.run_sync(self._installed, record))
+
+    async def _switch(self, runtime: Runtime, installed: Installed) -> None:
+        """Make another version of a plugin its current one, durably, and keep the old one."""
+        old, new = runtime.installed.record, installed.record
+        keep = self._config.supervision.kept_versions
+        if old.package == new.package:
+            await anyio.to_thread.run_sync(self._database.put, new)
+        else:
+            await anyio.to_thread.run_sync(lambda: self._database.supersede(old, new, keep=keep))
+            kept = [
+                one for one in self._earlier.get(new.plugin_id, ()) if one.version not in (old.version, new.version)
+            ]
+            self._earlier[new.plugin_id] = [*kept, old][-keep:] if keep and old.version != new.version else kept
+        await runtime.replace(installed, quarantine=self._quarantines.get((new.plugin_id, new.package)))
+        await self._collect()
+
+    def _fallback(self, current: Record) -> str | None:
+        record = self._fallback_record(current)
+        return record.version if record is not None else None
+
+    def _fallback_record(self, current: Record) -> Record | None:
+        for record in reversed(self._earlier.get(current.plugin_id, [])):
+            if (record.plugin_id, record.package) not in self._quarantines:
+                return record
+        return None
+
+    async def probe_health(self) -> None:
+        """Ask idle workers from time to time whether they still answer; never returns."""
+        supervision = self._config.supervision
+        while True:
+            await anyio.sleep(supervision.health_interval_seconds)
+            async with anyio.create_task_group() as tasks:
+                for runtime in self.runtimes.values():
+                    tasks.start_soon(runtime.probe, supervision.health_timeout_seconds)
 
     async def uninstall(self, plugin_id: str) -> Runtime:
         """Stop a plugin and remove it.
@@ -115,7 +221,9 @@ class Catalog:
                 await runtime.unload("uninstall")
                 await anyio.to_thread.run_sync(self._database.remove, plugin_id)
                 del self.runtimes[plugin_id]
-                self._environment.announce(plugin_id, State.INSTALLED, State.NOT_INSTALLED, None)
+                self._earlier.pop(plugin_id, None)
+                self._quarantines = {key: one for key, one in self._quarantines.items() if key[0] != plugin_id}
+                self._environment.announce(plugin_id, runtime.state, State.NOT_INSTALLED, None)
                 await self._collect()
         return runtime
 
@@ -181,8 +289,11 @@ class Catalog:
             raise PackageInvalid(f"{manifest.name} wants engine {engine}, which is not available")
         return engine
 
-    async def _collect(self) -> None:
-        packages = {runtime.installed.record.package for runtime in self.runtimes.values()}
+    async def _collect(self, records: Iterable[Record] = ()) -> None:
+        """Remove packages that nobody refers to; ``records`` are referred to besides what is installed."""
+        current = [runtime.installed.record for runtime in self.runtimes.values()]
+        earlier = [record for records in self._earlier.values() for record in records]
+        packages = {record.package for record in (*current, *earlier, *records)}
         await anyio.to_thread.run_sync(self._store.keep_only, packages)
 
 

@@ -19,6 +19,7 @@ from plugind_protocol.methods import (
     Permissions,
     PluginId,
     PluginInfo,
+    Release,
     State,
 )
 
@@ -115,6 +116,10 @@ class PluginsService:
         runtime = self._catalog.get(params.plugin_id)
         await runtime.reload()
         return runtime.info()
+
+    async def release(self, _session: Session, params: Release) -> PluginInfo:
+        """End a quarantine, or switch to an earlier version."""
+        return (await self._catalog.release(params.plugin_id, fallback=params.fallback)).info()
 
     async def list(self, _session: Session, _params: Empty) -> list[PluginInfo]:
         """All installed plugins, by id."""

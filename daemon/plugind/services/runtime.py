@@ -1,7 +1,7 @@
 """One installed plugin at run time: brings it to the state that is wanted, and back there when its worker was lost."""
 
 import asyncio
-import random
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -15,13 +15,14 @@ from plugind.host.effects import EffectRegistry
 from plugind.host.router import HostRouter
 from plugind.policy.plan import LaunchPlan
 from plugind.registry import lifecycle
-from plugind.registry.database import Record
+from plugind.registry.database import Quarantined, Record
+from plugind.services.crashes import Crashes
 from plugind.supervisor import restart
 from plugind.supervisor.meter import Meter
 from plugind.supervisor.pool import Pool
 from plugind.supervisor.windows import WindowFile
 from plugind.supervisor.worker import Worker
-from plugind_protocol.errors import InternalError, InvalidState, PlugindError
+from plugind_protocol.errors import InternalError, InvalidState, PlugindError, Trap
 from plugind_protocol.manifest import Limits, Manifest
 from plugind_protocol.methods import Permissions, PluginInfo, State
 from plugind_protocol.permissions import parse
@@ -65,20 +66,30 @@ class Runtime:
     Args:
         installed: What is installed.
         environment: What it works with.
+        on_quarantine: Called when this version is given up.
+        quarantine: Its quarantine, if it was given up before.
     """
 
-    def __init__(self, installed: Installed, environment: Environment) -> None:
+    def __init__(
+        self,
+        installed: Installed,
+        environment: Environment,
+        *,
+        on_quarantine: Callable[["Runtime"], None],
+        quarantine: Quarantined | None = None,
+    ) -> None:
         self.installed = installed
+        self.crashes = Crashes(environment.restarts, quarantine)
         self.meter = Meter()
-        self.state = State.INSTALLED
-        self.reason: str | None = None
+        self.state = State.INSTALLED if quarantine is None else State.ERROR
+        self.reason: str | None = None if quarantine is None else quarantine.reason
         self.worker: Worker | None = None
         """Set exactly while the plugin can be called."""
         self.windows: dict[int, tuple[Window, WindowFile]] = {}
         self.granted = frozenset(parse(text) for text in installed.record.granted)
         self._wanted = State.LOADED
         self._environment = environment
-        self._crashes: list[float] = []
+        self._on_quarantine = on_quarantine
         self._lock = anyio.Lock()
 
     @property
@@ -107,6 +118,7 @@ class Runtime:
             description=manifest.description,
             enabled=record.enabled,
             reason=self.reason,
+            quarantine=self.crashes.describe(),
         )
 
     def permissions(self) -> Permissions:
@@ -126,6 +138,7 @@ class Runtime:
 
         Raises:
             InvalidState: The plugin is disabled.
+            Quarantined: This version crashed too often.
             PlugindError: Why it cannot be brought there; its state is ``error`` then.
         """
         with anyio.CancelScope(shield=True):  # who asked may leave; the plugin is still brought to a whole state
@@ -138,9 +151,7 @@ class Runtime:
                     )
                 if wanted is State.ACTIVE:
                     self._wanted = State.ACTIVE
-                worker = self.worker or await self._load()
-                if self._wanted is State.ACTIVE and self.state is State.LOADED:
-                    await self._hooks(worker, _ACTIVATION, State.ACTIVE)
+                worker = await self._restore()
         return worker
 
     async def deactivate(self) -> None:
@@ -166,18 +177,25 @@ class Runtime:
         await self.unload("reload")
         await self.ensure(wanted)
 
-    async def replace(self, installed: Installed) -> None:
-        """Switch to another version, or other settings, and back to the state the plugin was in."""
+    async def replace(self, installed: Installed, *, quarantine: Quarantined | None = None) -> None:
+        """Switch to another version and back to the state the plugin was in.
+
+        Args:
+            installed: What to switch to.
+            quarantine: Its quarantine, if it was given up before.
+        """
         with anyio.CancelScope(shield=True):
             running = self.state if self.state in lifecycle.RUNNING else None
+            if self.crashes.quarantine is not None:
+                running = self._wanted  # it would run, had it not crashed
             async with self._lock:
                 await self._unload("update")
                 self._go(State.UPDATING)
                 self.installed = installed
                 self.granted = frozenset(parse(text) for text in installed.record.granted)
-                self._crashes.clear()
-                self._go(State.INSTALLED)
-            if running is not None and installed.record.enabled:
+                self.crashes = Crashes(self._environment.restarts, quarantine)
+                self._go(State.INSTALLED if quarantine is None else State.ERROR)
+            if running is not None and quarantine is None and installed.record.enabled:
                 await self.ensure(running)
 
     def record(self, record: Record) -> None:
@@ -185,9 +203,19 @@ class Runtime:
         self.installed = msgspec.structs.replace(self.installed, record=record)
         self.granted = frozenset(parse(text) for text in record.granted)
 
+    async def _restore(self) -> Worker:
+        """Bring the plugin to the state that is wanted."""
+        if self.worker is not None and not self.worker.alive:
+            await asyncio.shield(self.worker.gone)
+        worker = self.worker or await self._load()
+        if self._wanted is State.ACTIVE and self.state is State.LOADED:
+            await self._hooks(worker, _ACTIVATION, State.ACTIVE)
+        return worker
+
     async def _load(self) -> Worker:
         environment = self._environment
-        await self._back_off()
+        await anyio.sleep(self.crashes.delay())
+        self.crashes.check()
         self._go(State.LOADING)
         worker: Worker | None = None
         try:
@@ -195,6 +223,7 @@ class Runtime:
             for window, file in self.windows.values():
                 await worker.open_window(window, file.descriptor, timeout=environment.hook_timeout)
             await worker.hook("lifecycle.load", timeout=environment.hook_timeout)
+            worker.check_alive()
         except PlugindError as exc:
             await self._failed(worker, exc)
             raise
@@ -224,7 +253,7 @@ class Runtime:
             self.worker = None
             await worker.stop()
         self._environment.effects.forget(self.plugin_id)
-        if self.state is not State.INSTALLED:
+        if self.state is not State.INSTALLED and self.crashes.quarantine is None:
             self._go(State.INSTALLED, reason)
 
     async def _failed(self, worker: Worker | None, error: PlugindError) -> None:
@@ -234,13 +263,6 @@ class Runtime:
         self._environment.effects.forget(self.plugin_id)
         if self.state is not State.ERROR:
             self._go(State.ERROR, error.message)
-
-    async def _back_off(self) -> None:
-        now = asyncio.get_running_loop().time()
-        policy = self._environment.restarts
-        decision = restart.decide(self._crashes, now, policy=policy, jitter=random.random())  # noqa: S311  # no secret
-        until = decision.not_before if isinstance(decision, restart.Restart) else now + policy.backoff_max_seconds
-        await anyio.sleep(max(0.0, until - now))
 
     def _go(self, to: State, reason: str | None = None) -> None:
         lifecycle.check(self.state, to, plugin_id=self.plugin_id)
@@ -288,14 +310,62 @@ class Runtime:
         """Keep what the guest logged."""
         self._environment.console(self.plugin_id, level, text)
 
+    def trapped(self, worker: Worker, error: Trap) -> None:
+        """Count a trap; too many end in quarantine."""
+        self.meter.traps += 1
+        if self._count("trap", error.message) and self.worker is worker:
+            self._environment.tasks.start_soon(self._leave, worker)
+
     def ended(self, worker: Worker, reason: str, *, expected: bool) -> None:
-        """Note that a worker is gone; the next call gets a new one."""
+        """Note that a worker is gone, and start another, after a pause that grows with the number of crashes."""
         if expected:
             return
         self.meter.crashes += 1
-        self._crashes.append(asyncio.get_running_loop().time())
-        del self._crashes[:-16]
+        reason = f"{self.plugin_id} {self.installed.record.version}: {reason}"
         _log.warning("worker lost", plugin=self.plugin_id, pid=worker.pid, reason=reason)
+        given_up = self._count("crash", reason)
         if self.worker is worker:
             self.worker = None
-            self._go(State.ERROR, f"{self.plugin_id} {self.installed.record.version}: {reason}")
+            self._go(State.ERROR, reason)
+            if not given_up:
+                self._environment.tasks.start_soon(self._recover)
+
+    def _count(self, cause: str, reason: str) -> bool:
+        record = self.installed.record
+        if not self.crashes.count(record, cause, reason):
+            return False
+        _log.error("plugin quarantined", plugin=record.plugin_id, version=record.version, cause=cause, reason=reason)
+        self._on_quarantine(self)
+        return True
+
+    async def _leave(self, worker: Worker) -> None:
+        """End the worker of a version that was quarantined because of its traps."""
+        async with self._lock:
+            if self.worker is worker and (quarantine := self.crashes.quarantine) is not None:
+                self.worker = None
+                await worker.stop()
+                self._go(State.ERROR, quarantine.reason)
+
+    async def _recover(self) -> None:
+        """Bring a plugin back that lost its worker, unless somebody else was faster or does not want it any more."""
+        async with self._lock:
+            if self.state is State.ERROR and self.worker is None and self.installed.record.enabled:
+                with contextlib.suppress(PlugindError):  # the state says why
+                    await self._restore()
+
+    async def release(self) -> None:
+        """End the quarantine of this version; it may crash as often as a new one."""
+        async with self._lock:
+            if self.crashes.quarantine is not None:
+                self.crashes = Crashes(self._environment.restarts)
+                self._go(State.INSTALLED, "released")
+
+    async def probe(self, timeout: float) -> None:
+        """Ask an idle worker whether it still answers; one that does not is killed and replaced.
+
+        Args:
+            timeout: Seconds.
+        """
+        if self.worker is not None and self.worker.idle:
+            with contextlib.suppress(PlugindError):  # the worker's end is reported by itself
+                await self.worker.ping(timeout=timeout)

@@ -15,6 +15,8 @@ class Meter:
         self.host_calls = 0
         self.frames = 0
         self.crashes = 0
+        """Workers lost."""
+        self.traps = 0
         self._call_seconds: deque[float] = deque(maxlen=_KEPT)
         self._frame_us: deque[int] = deque(maxlen=_KEPT)
 

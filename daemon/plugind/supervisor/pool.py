@@ -145,7 +145,7 @@ class Pool:
                 await asyncio.shield(worker.ready)
         except TimeoutError as exc:
             worker.kill("it was not ready in time")
-            await worker.gone
+            await asyncio.shield(worker.gone)
             raise Timeout(
                 f"{worker.plan.plugin_id} {worker.plan.version}: not loaded within {self._timings.load * 1000:.0f} ms",
                 hint="Its start function does not end; report it to the plugin's author.",

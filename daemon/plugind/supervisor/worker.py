@@ -18,7 +18,7 @@ from plugind.policy.plan import LaunchPlan
 from plugind.supervisor.channel import Channel
 from plugind.supervisor.meter import Meter
 from plugind.supervisor.zygote import Child
-from plugind_protocol.errors import ErrorObject, Overloaded, PlugindError, Timeout, WorkerCrashed, from_object
+from plugind_protocol.errors import ErrorObject, Overloaded, PlugindError, Timeout, Trap, WorkerCrashed, from_object
 from plugind_protocol.worker import PROCESS, PROCESSED, Kind, Order, Ready, Window, split_name, with_name
 
 _AHEAD: Final = 16
@@ -39,6 +39,9 @@ class Owner(Protocol):
 
     def logged(self, level: int, text: str) -> None:
         """The guest logged something; level 0 (trace) … 4 (error)."""
+
+    def trapped(self, worker: "Worker", error: Trap) -> None:
+        """The guest trapped; the call has been answered, the worker goes on with a fresh instance."""
 
     def ended(self, worker: "Worker", reason: str, *, expected: bool) -> None:
         """The worker is gone; all its calls have been answered. ``expected`` when we asked for it."""
@@ -110,7 +113,16 @@ class Worker:
     @property
     def alive(self) -> bool:
         """Whether it takes calls."""
-        return self._channel is not None and not self._stopping
+        return self._channel is not None and not self._stopping and self._end_reason is None
+
+    def check_alive(self) -> None:
+        """Make sure that it takes calls.
+
+        Raises:
+            WorkerCrashed: It is gone, or stopping.
+        """
+        if not self.alive:
+            raise self._crashed(self._end_reason or "its worker is gone")
 
     async def attach(self, messages: socket.socket, control: socket.socket) -> None:
         """Take over our ends of its channel."""
@@ -163,6 +175,15 @@ class Worker:
         """Take a window of frames away from the guest."""
         return self._submit(Kind.WINDOW_CLOSE, _error_encoder.encode(window), "frames.close", timeout)
 
+    @property
+    def idle(self) -> bool:
+        """Whether it takes calls and has none."""
+        return self.alive and not self._sent
+
+    def ping(self, *, timeout: float) -> Call:
+        """Ask an idle worker whether it still answers; one that does not is killed."""
+        return self._submit(Kind.PING, b"", "the health probe", timeout)
+
     def answer_host_call(self, number: int, result: bytes | msgspec.Raw | PlugindError) -> None:
         """Answer the guest's host call, if the guest still waits for it."""
         if self._hosting != number or self._channel is None:
@@ -174,8 +195,7 @@ class Worker:
             self._channel.send(Kind.HOST_RESULT, number, bytes(result))
 
     def _submit(self, kind: Kind, body: bytes, label: str, timeout: float) -> Call:
-        if not self.alive:
-            raise self._crashed(self._end_reason or "it is stopping")
+        self.check_alive()
         if len(self._queue) >= self._max_queued:
             raise Overloaded(
                 f"{self.plan.plugin_id} has {self._max_queued} calls waiting", plugin_id=self.plan.plugin_id
@@ -280,20 +300,23 @@ class Worker:
         if self._killer is not None:
             self._killer.cancel()
             self._killer = None
-        self._settle(call, self._failure(call, body) if kind == Kind.ERROR else body)
+        outcome = self._failure(call, body) if kind == Kind.ERROR else body
+        self._settle(call, outcome)
         while self._queue and self._may_send(self._queue[0].body):
             self._send(self._queue.popleft())
         running = self._running
         if running is not None and running.done():
             self._arm_killer(running)  # given up while it waited: the worker has to skip it
+        if isinstance(outcome, Trap):
+            self._owner.trapped(self, outcome)
 
     def _settle(self, call: Call, outcome: bytes | PlugindError) -> None:
         if call.deadline is not None:
             call.deadline.cancel()
         if call.done():
             return
-        failed = isinstance(outcome, PlugindError)
-        self._meter.call(time.perf_counter() - call.began, failed=failed)
+        if call.kind is not Kind.PING:
+            self._meter.call(time.perf_counter() - call.began, failed=isinstance(outcome, PlugindError))
         if isinstance(outcome, PlugindError):
             call.set_exception(outcome)
         else:
