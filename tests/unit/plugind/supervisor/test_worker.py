@@ -90,6 +90,7 @@ class Owner:
         self.host_calls: list[tuple[int, bytes, bytes]] = []
         self.logs: list[tuple[int, str]] = []
         self.ends: list[tuple[str, bool]] = []
+        self.traps: list[str] = []
         self.reported = asyncio.Event()
 
     def host_call(self, _worker: Worker, number: int, method: bytes, params: bytes) -> None:
@@ -99,6 +100,9 @@ class Owner:
     def logged(self, level: int, text: str) -> None:
         self.logs.append((level, text))
         self.reported.set()
+
+    def trapped(self, _worker: Worker, error: Trap) -> None:
+        self.traps.append(error.message)
 
     def ended(self, _worker: Worker, reason: str, *, expected: bool) -> None:
         self.ends.append((reason, expected))
@@ -145,6 +149,7 @@ async def test_an_error_comes_back_typed_and_counts(bench: Bench) -> None:
     with pytest.raises(Trap, match="boom") as caught:
         await call
     assert caught.value.data.stack == ["inner", "outer"]
+    assert bench.owner.traps == ["boom"]
     assert (bench.meter.calls, bench.meter.errors) == (1, 1)
 
 
@@ -278,6 +283,27 @@ async def test_stopping_is_not_a_crash(bench: Bench) -> None:
         await call
     await stopping
     assert [expected for _, expected in bench.owner.ends] == [True]
+
+
+async def test_a_health_probe_is_no_call(bench: Bench) -> None:
+    assert bench.worker.idle
+    ping = bench.worker.ping(timeout=LONG)
+    assert not bench.worker.idle
+    kind, number, _ = await bench.peer.next()
+    assert kind == Kind.PING
+    bench.peer.say(Kind.RESULT, number, b"null")
+    await ping
+    assert bench.worker.idle
+    assert bench.meter.calls == 0
+
+
+async def test_a_worker_that_does_not_answer_a_probe_is_killed_and_takes_no_call_meanwhile(bench: Bench) -> None:
+    with pytest.raises(Timeout, match="the health probe"):
+        await bench.worker.ping(timeout=0.01)
+    assert not bench.worker.alive
+    with pytest.raises(WorkerCrashed):
+        bench.worker.call("f", b"null", timeout=LONG)
+    assert await bench.process.exited == -signal.SIGKILL
 
 
 LIES = {
