@@ -1,6 +1,7 @@
 """A daemon's wire without a daemon: the real socket, connections and dispatch, with handlers of the test's own."""
 
 import asyncio
+import contextlib
 import json
 import socket
 from collections.abc import AsyncIterator, Mapping
@@ -128,6 +129,11 @@ class RawClient:
             return await self._reader.read(1) == b""
         except ConnectionResetError:
             return True
+
+    async def drain(self) -> None:
+        """Read until the end, whatever comes."""
+        with contextlib.suppress(ConnectionError):
+            await self._reader.read()
 
     async def call(self, method: str, params: Any = None, *, id: Any = 1) -> Any:  # noqa: A002 - as on the wire
         await self.send(request(method, params, id=id))

@@ -47,6 +47,7 @@ STALL_SECONDS: Final = 60.0
 """How long a client may leave a full output buffer untouched."""
 GONE_CHECK_SECONDS: Final = 1.0
 """How often a client that sends no more, but waits for answers, is checked for being there at all."""
+_BURST: Final = 32  # messages of one client looked at before others have their turn
 _MESSAGES_IN_FLIGHT: Final = 4  # of the largest size, together
 
 
@@ -79,7 +80,9 @@ class Connection(asyncio.Protocol):
         self._in_flight = InFlight(
             max_calls=limits.requests_in_flight, max_bytes=_MESSAGES_IN_FLIGHT * limits.message_bytes
         )
-        self._unread: deque[bytes | Oversized] = deque()  # whole messages that wait until the client reads
+        self._unread: deque[bytes | Oversized] = deque()  # whole messages that were not looked at yet
+        self._reading = True
+        self._loop = asyncio.get_running_loop()
         self._unfinished = QuietTimer(limits.header_idle_seconds, self._too_slow)
         self._half_open: QuietTimer | None = None
         self._transport: asyncio.Transport
@@ -143,16 +146,21 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The client does not read: let its requests wait in the socket."""
         self._outbox.pause()
-        if not self._transport.is_closing():
-            self._transport.pause_reading()
+        self._read(now=False)
 
     def resume_writing(self) -> None:
         """The client has read."""
         self._outbox.resume()
-        self._work()
-        if not self._outbox.full and not self._transport.is_closing():
+        self._loop.call_soon(self._work)
+
+    def _read(self, *, now: bool) -> None:
+        if now is self._reading or self._transport.is_closing() or self._half_open is not None:
+            return
+        self._reading = now
+        if now:
             self._transport.resume_reading()
-        self._after_answer()
+        else:
+            self._transport.pause_reading()
 
     # --- time limits ------------------------------------------------------------------------------------------------
 
@@ -164,14 +172,14 @@ class Connection(asyncio.Protocol):
             self._unfinished.start()
 
     def _too_slow(self) -> None:
-        if self._outbox.full:  # it is us who do not read
+        if not self._reading:  # it is us
             self._unfinished.start()
             return
         seconds = self._limits.header_idle_seconds
         self._hang_up(Timeout(f"A message began and did not go on for {seconds:g} s", hint="Connect again."))
 
     def _check_half_open(self) -> None:
-        if self._half_open is None:
+        if self._half_open is None or self._transport.is_closing():
             return
         if peer.has_left(self._transport.get_extra_info("socket").fileno()):
             self._outbox.abort()
@@ -187,9 +195,16 @@ class Connection(asyncio.Protocol):
     # --- messages ---------------------------------------------------------------------------------------------------
 
     def _work(self) -> None:
+        """Look at some messages, then let others have their turn; read on once none is left."""
         unread = self._unread
-        while unread and not self._outbox.full and not self._transport.is_closing():
+        for _ in range(_BURST):
+            if not unread or self._outbox.full or self._transport.is_closing():
+                break
             self._take(unread.popleft())
+        self._read(now=not unread and not self._outbox.full)
+        if unread and not self._outbox.full:
+            self._loop.call_soon(self._work)
+        self._after_answer()
 
     def _take(self, text: bytes | Oversized) -> None:
         try:
@@ -226,5 +241,5 @@ class Connection(asyncio.Protocol):
             self._incoming.take(message, size=size, sink=sink)
 
     def _after_answer(self) -> None:
-        if self._half_open is not None and not self._in_flight:
+        if self._half_open is not None and not self._in_flight and not self._unread:
             self._check_half_open()

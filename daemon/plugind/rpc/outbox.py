@@ -69,6 +69,8 @@ class Outbox:
 
     def close(self) -> None:
         """Close once what was sent is read, or the client stalls."""
+        if self._transport.is_closing():
+            return
         self._transport.close()
         if self._transport.get_write_buffer_size():
             self._watch()
