@@ -10,7 +10,6 @@ import select
 import signal
 import socket
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -153,7 +152,7 @@ def _become(run: Callable[[], None]) -> None:
         run()
         status = 0
     except BaseException:  # whatever it is, it must not unwind into the zygote
-        traceback.print_exc()
+        sys.excepthook(*sys.exc_info())
     finally:
         os._exit(status)
 

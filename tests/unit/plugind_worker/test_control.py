@@ -96,6 +96,17 @@ def test_waiting_for_a_window_ends_with_an_interrupt(rig: Rig) -> None:
         rig.control.take_window(3)
 
 
+def test_a_window_sent_twice_leaves_no_descriptor_behind(rig: Rig) -> None:
+    read, write = os.pipe()
+    for descriptor in (write, read):
+        socket.send_fds(rig.peer, [CONTROL.pack(Order.WINDOW, 3)], [descriptor])
+    os.close(write)
+    rig.settle()
+    assert os.read(read, 1) == b""  # the first descriptor was closed for the second
+    os.close(read)
+    os.close(rig.control.take_window(3))
+
+
 def test_unknown_orders_and_their_descriptors_are_dropped(rig: Rig) -> None:
     read, write = os.pipe()
     socket.send_fds(rig.peer, [CONTROL.pack(77, 1)], [write])

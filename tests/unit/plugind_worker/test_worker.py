@@ -3,6 +3,7 @@
 import json
 import mmap
 import os
+import resource
 import socket
 import tempfile
 from collections.abc import Callable
@@ -112,6 +113,34 @@ def test_growing_stops_at_the_limit(versatile: Peer) -> None:
     assert versatile.call("grow", b"7") == b"7"
     pages = int(Path(f"/proc/{versatile.pid}/statm").read_text().split()[1])
     assert pages * mmap.PAGESIZE < 128 << 20
+
+
+def _limit_data(peer: Peer, more: int) -> None:
+    """Leave a worker only so many bytes of private memory."""
+    lines = Path(f"/proc/{peer.pid}/status").read_text().splitlines()
+    have = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmData:"))
+    resource.prlimit(peer.pid, resource.RLIMIT_DATA, (have + more, have + more))
+
+
+def test_growing_stops_when_the_process_may_have_no_more_memory(versatile: Peer) -> None:
+    _limit_data(versatile, 16 << 20)
+    assert versatile.call("grow", b"7") == b"7"
+    assert versatile.call("echo", b"8") == b"8"
+
+
+def test_a_result_the_process_has_no_memory_for(launch: Launcher, guest_text: Write) -> None:
+    digits = "(memory.fill (i32.const 65536) (i32.const 0x31) (i32.const 0x800000))"
+    body = f"""(if (result i64) (i32.eq (local.get $method_len) (i32.const 3))
+      (then {digits} (call $pack (i32.const 65536) (i32.const 0x800000))) (else {ECHO}))"""
+    peer = launch(
+        guest_text(body, more="(func $s (drop (memory.grow (i32.const 200)))) (start $s)"), max_result_bytes=16 << 20
+    )
+    peer.ready()
+    _limit_data(peer, 4 << 20)
+    with pytest.raises(MemoryLimit, match="no memory left") as caught:
+        peer.call("big")
+    assert caught.value.data.cause == "memory"
+    assert peer.call("echo", b"1") == b"1"
 
 
 def test_a_call_that_never_ends_is_interrupted(versatile: Peer) -> None:

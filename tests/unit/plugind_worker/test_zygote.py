@@ -18,13 +18,13 @@ from plugind_worker import lockdown
 from plugind_worker.engine.base import Engine
 
 AS_NOBODY = """
-import os
-from plugind_worker import __main__, engine
+import os, sys
+from plugind_worker import engine, zygote
 engine.load("wasmtime")  # while its files can be read
 os.setgroups([])
 os.setresgid(65534, 65534, 65534)
 os.setresuid(65534, 65534, 65534)
-__main__.main()
+zygote.run(int(sys.argv[2]), "wasmtime")
 """
 
 pytestmark = pytest.mark.process

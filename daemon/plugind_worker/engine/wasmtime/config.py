@@ -5,6 +5,7 @@ Proposals that plugins do not need are off: each is code in the engine that a ho
 
 import hashlib
 import platform
+from pathlib import Path
 from typing import Final
 
 import wasmtime
@@ -50,14 +51,30 @@ def build() -> wasmtime.Config:
     return config
 
 
-def fingerprint(version: str) -> str:
+def version() -> str:
+    """Tell the binding's version, which is the engine's.
+
+    The name of its metadata folder says so; asking ``importlib.metadata`` costs a third of the zygote's start. Where
+    there is no such folder (a bundle), the library's size and time of change tell builds apart.
+    """
+    package = Path(wasmtime.__file__).parent
+    folders = [folder.name for folder in package.parent.glob("wasmtime-*.dist-info")]
+    if len(folders) == 1:
+        return folders[0].removesuffix(".dist-info").partition("-")[2]
+    library = Path(_ffi.filename).stat()
+    return f"unknown-{library.st_size}-{library.st_mtime_ns}"
+
+
+def fingerprint(engine_version: str) -> str:
     """Hash engine version, machine and settings.
 
     Args:
-        version: Of the engine.
+        engine_version: As of `version`.
 
     Returns:
         32 hexadecimal digits.
     """
-    text = "\n".join(("wasmtime", version, platform.machine(), *(f"{k}={v}" for k, v in sorted(SETTINGS.items()))))
+    text = "\n".join(
+        ("wasmtime", engine_version, platform.machine(), *(f"{k}={v}" for k, v in sorted(SETTINGS.items())))
+    )
     return hashlib.sha256(text.encode()).hexdigest()[:32]

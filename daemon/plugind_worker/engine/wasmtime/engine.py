@@ -1,6 +1,5 @@
 """`WasmtimeEngine`: compiling, loading and instantiating."""
 
-import importlib.metadata
 import mmap
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -39,7 +38,7 @@ class WasmtimeEngine:
     name = "wasmtime"
 
     def __init__(self) -> None:
-        self.version = importlib.metadata.version("wasmtime")
+        self.version = config.version()
         self.settings = config.fingerprint(self.version)
         self._engine = wasmtime.Engine(config.build())
         self._increment = self._engine.increment_epoch

@@ -1,3 +1,4 @@
+import importlib.metadata
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,10 @@ from plugind_worker.engine.wasmtime import config
 def test_the_fingerprint_tells_versions_apart(engine: Engine) -> None:
     assert engine.settings == config.fingerprint(engine.version)
     assert engine.settings != config.fingerprint("0")
+
+
+def test_the_version_is_the_bindings(engine: Engine) -> None:
+    assert engine.version == importlib.metadata.version("wasmtime")
 
 
 def test_an_unknown_engine_is_a_key_error() -> None:
