@@ -84,6 +84,24 @@ def write_clip(
     return path
 
 
+def add_subtitles(source: Path, target: Path) -> Path:
+    """Copy a video and give it subtitles."""
+    text = target.with_suffix(".srt")
+    text.write_text("1\n00:00:00,040 --> 00:00:00,200\nhello\n\n2\n00:00:00,240 --> 00:00:00,400\nworld\n\n")
+    with av.open(str(source)) as video, av.open(str(text)) as words, av.open(str(target), "w") as out:
+        copies = [
+            (container, {each.index: out.add_stream_from_template(each, opaque=True) for each in container.streams})
+            for container in (words, video)
+        ]
+        for container, streams in copies:
+            for packet in container.demux():
+                if packet.size:
+                    packet.stream = streams[packet.stream.index]
+                    out.mux(packet)
+    text.unlink()
+    return target
+
+
 def describe(path: Path) -> Clip:
     """Read a video back."""
     packets: dict[int, list[tuple[Any, ...]]] = {}
@@ -108,7 +126,9 @@ def describe(path: Path) -> Clip:
             packets=packets,
             colour=(context.color_range, context.colorspace, context.color_primaries, context.color_trc),
             duration=container.duration / 1e6 if container.duration else None,
-            streams=[f"{stream.type} {stream.codec_context.name}" for stream in container.streams],
+            streams=[
+                f"{each.type} {each.codec_context.name if each.codec_context else ''}" for each in container.streams
+            ],
         )
 
 

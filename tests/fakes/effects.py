@@ -10,7 +10,7 @@ from tests.fakes.peer import Link, Peer
 
 from plugind_client import FrameBuffers
 from plugind_protocol import methods as m
-from plugind_protocol.errors import PlugindError, PluginNotFound
+from plugind_protocol.errors import PlugindError, PluginNotFound, TooLarge
 from plugind_protocol.frames import PixelFormat, layout
 
 PLUGIN = "pixels"
@@ -53,6 +53,7 @@ class ScriptedEffects:
         """Params of every ``effects.process`` that came, failed ones too."""
         self.failures: dict[int, PlugindError] = {}
         """Number of the ``effects.process`` → how it fails."""
+        self.most_slots = 64
         self.on_process: Callable[[int], None] = lambda _number: None
         peer.scripts |= {
             "effects.list": self._list,
@@ -71,6 +72,8 @@ class ScriptedEffects:
 
     def _open(self, params: Any, _link: Link) -> Any:
         asked = msgspec.convert(params, m.FramesOpen)
+        if asked.slots > self.most_slots:
+            raise TooLarge("no room")
         laid = layout(width=asked.width, height=asked.height, pixel_format=PixelFormat[asked.format], slots=asked.slots)
         number = len(self.windows) + 1
         path = self.folder / f"window-{number}"

@@ -26,6 +26,7 @@ COMMANDS: Final[dict[str, str]] = {
     "enable": "plugins",
     "disable": "plugins",
     "reload": "plugins",
+    "release": "plugins",
     "call": "call",
     "grant": "plugins",
     "revoke": "plugins",

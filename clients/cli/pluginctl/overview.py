@@ -93,7 +93,10 @@ def _info(found: PluginInfo) -> Iterator[tuple[str, str]]:
     for name, value in msgspec.to_builtins(found.limits).items():
         yield name, size(value) if name.endswith("Bytes") else str(value)
     if found.quarantine is not msgspec.UNSET:
-        yield "quarantine", f"{found.quarantine.version} until {found.quarantine.until or 'released'}"
+        held = found.quarantine
+        yield "quarantine", f"{held.version} until {held.until or 'released'}: {held.reason or held.cause}"
+        if held.fallback is not None:
+            yield "fallback", f"{held.fallback}, by: pluginctl release --fallback {found.plugin_id}"
 
 
 @click.command()

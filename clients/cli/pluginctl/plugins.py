@@ -70,10 +70,24 @@ def _step_command(name: str, step: Step) -> click.Command:
     def command(invocation: Invocation, /, plugin: str) -> None:
         with invocation.connect() as client:
             info = step.call(client, plugin)
-        worker = f", pid {info.pid}" if info.pid is not None else ""
-        invocation.show(info, f"{step.done} {one_line(info.plugin_id)} {info.version} ({info.state}{worker})")
+        _show_done(invocation, step.done, info)
 
     return command
+
+
+def _show_done(invocation: Invocation, done: str, info: PluginInfo) -> None:
+    worker = f", pid {info.pid}" if info.pid is not None else ""
+    invocation.show(info, f"{done} {one_line(info.plugin_id)} {info.version} ({info.state}{worker})")
+
+
+@click.command()
+@plugin_argument
+@click.option("--fallback", is_flag=True, help="Switch to the earlier version instead, and leave this one be.")
+@pass_invocation
+def release(invocation: Invocation, /, plugin: str, *, fallback: bool) -> None:
+    """End the quarantine of PLUGIN, whose version crashed too often."""
+    with invocation.connect() as client:
+        _show_done(invocation, "released", client.release(plugin, fallback=fallback))
 
 
 def _permission_command(
@@ -93,6 +107,7 @@ def _permission_command(
 
 COMMANDS: Final[dict[str, Any]] = {
     "install": install,
+    "release": release,
     "grant": _permission_command("grant", Client.grant, "Grant permissions to PLUGIN that it asks for."),
     "revoke": _permission_command("revoke", Client.revoke, "Revoke permissions of PLUGIN, at once."),
     **{name: _step_command(name, step) for name, step in STEPS.items()},

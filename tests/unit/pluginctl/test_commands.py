@@ -9,12 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from tests.fakes.peer import LATER, Link, Peer
 
 from pluginctl.__main__ import run
 from pluginctl.app import COMMANDS
 from plugind_protocol import envelope
+from plugind_protocol import methods as m
 from plugind_protocol.errors import ErrorObject, PluginError, PluginNotFound
 
 Command = Callable[..., int]
@@ -49,23 +51,9 @@ STATUS: dict[str, Any] = {
 }
 METRICS: dict[str, Any] = {
     "plugins": [
-        {
-            "pluginId": name,
-            "state": "active",
-            "pid": 5,
-            "cpuPercent": cpu,
-            "cpuSeconds": 1.0,
-            "memoryBytes": 3 << 20,
-            "calls": 10,
-            "errors": 1,
-            "hostCalls": 0,
-            "frames": 4,
-            "crashes": 0,
-            "p50Us": 120.0,
-            "p99Us": 2500.0,
-            "frameUs": 340.0,
-            "consoleDropped": 0,
-        }
+        {field.encode_name: 0 for field in msgspec.structs.fields(m.PluginMetrics)}
+        | {"pluginId": name, "state": "active", "pid": 5, "cpuPercent": cpu, "memoryBytes": 3 << 20, "calls": 10}
+        | {"errors": 1, "frames": 4, "p50Us": 120.0, "p99Us": 2500.0, "frameUs": 340.0}
         for name, cpu in (("calm", 0.5), ("busy", 99.0))
     ],
     "memoryBytes": 41 << 20,
@@ -249,6 +237,24 @@ def test_steps(daemon: Peer, pluginctl: Command, capsys: pytest.CaptureFixture[s
     assert pluginctl("--json", name, "blur") == 0
     assert json.loads(capsys.readouterr().out)["pluginId"] == "blur"
     assert daemon.asked(f"plugins.{name}") == [{"pluginId": "blur"}] * 2
+
+
+def test_release(daemon: Peer, pluginctl: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    daemon.scripts["plugins.release"] = INFO
+    assert pluginctl("release", "blur", "--fallback") == 0
+    assert capsys.readouterr().out == "released blur 1.2.3 (active, pid 77)\n"
+    assert daemon.asked("plugins.release") == [{"pluginId": "blur", "fallback": True}]
+
+
+def test_a_quarantine_is_shown(daemon: Peer, pluginctl: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    quarantine = {field.encode_name: None for field in msgspec.structs.fields(m.Quarantine)}
+    quarantine |= {"cause": "trap", "version": "1.2.3", "reason": "unreachable", "fallback": "1.2.2"}
+    daemon.scripts["plugins.get"] = INFO | {"state": "error", "quarantine": quarantine}
+    assert pluginctl("info", "blur") == 0
+    out = capsys.readouterr().out
+    assert "quarantined: trap" in out
+    assert "1.2.3 until released: unreachable" in out
+    assert "1.2.2, by: pluginctl release --fallback blur" in out
 
 
 @pytest.mark.parametrize("name", ["grant", "revoke"])

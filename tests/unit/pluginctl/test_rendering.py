@@ -13,7 +13,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from tests.fakes.clips import FULL, LIMITED, describe, planes, write_clip
+from tests.fakes.clips import FULL, LIMITED, add_subtitles, describe, planes, write_clip
 from tests.fakes.effects import GUEST_US, PLUGIN, ScriptedEffects
 from tests.fakes.peer import Peer
 
@@ -94,6 +94,21 @@ def test_other_containers(effects: ScriptedEffects, pluginctl: Command, folder: 
     assert [packet[:2] for packet in after.packets[1]] == [packet[:2] for packet in before.packets[1]]
 
 
+def test_subtitles_pass_where_the_container_holds_them(
+    effects: ScriptedEffects, pluginctl: Command, folder: Path, capsys: Any
+) -> None:
+    source = add_subtitles(write_clip(folder / "plain.mkv"), folder / "in.mkv")
+    assert pluginctl("render", PLUGIN, "identity", str(source), str(folder / "out.mkv")) == 0
+    before, after = describe(source), describe(folder / "out.mkv")
+    assert [packet[-1] for packet in before.packets[0]] == [b"hello", b"world"]
+    assert after.packets[0] == before.packets[0]
+    assert [kind.split()[0] for kind in after.streams] == ["subtitle", "video", "audio"]
+    capsys.readouterr()
+    assert pluginctl("render", PLUGIN, "identity", str(source), str(folder / "out.mp4")) == 1
+    assert "mp4 cannot hold the subtitle stream 0 (srt)" in capsys.readouterr().err
+    assert names(folder) == {"plain.mkv", "in.mkv", "out.mkv"}
+
+
 @pytest.mark.parametrize("matrix", [1, 5, 6, 9], ids=["bt709", "bt470bg", "smpte170m", "bt2020"])
 @pytest.mark.parametrize("levels", [LIMITED, FULL], ids=["limited", "full"])
 def test_an_identity_does_not_shift_colours(
@@ -132,6 +147,28 @@ def test_the_plugin_sees_the_colours_that_players_show(
     assert np.abs(rgb[:, :32] - [255, 0, 0]).max() <= 2
     assert (rgb[:, 32:34] == 255).all()
     assert np.abs(rgb[:, 34:] - [0, 255, 255]).max() <= 2
+
+
+def test_rgb_becomes_yuv_that_says_how(effects: ScriptedEffects, pluginctl: Command, folder: Path) -> None:
+    source = write_clip(folder / "in.mkv", codec="ffv1", pix_fmt="bgr0", colour=(0, 0, 2, 2), frames=2, audio=False)
+    assert pluginctl("render", PLUGIN, "identity", str(source), str(folder / "out.mp4"), "--crf", "1") == 0
+    after = describe(folder / "out.mp4")
+    assert (after.pix_fmt, after.colour[:2]) == ("yuv444p", (LIMITED, 6))
+    with av.open(str(source)) as one, av.open(str(folder / "out.mp4")) as other:
+        for before, shown in zip(one.decode(video=0), other.decode(video=0), strict=True):
+            rgb = shown.to_ndarray(format="rgb24", src_colorspace=5, src_color_range=LIMITED, dst_color_range=FULL)
+            assert np.abs(before.to_ndarray(format="rgb24").astype(int) - rgb).mean() < 2
+
+
+def test_streams_begin_when_they_did(effects: ScriptedEffects, pluginctl: Command, folder: Path) -> None:
+    """Audio of MPEG-TS begins at 58.667 ms here: MP4 rounds that to ms unless it is told not to."""
+    source = write_clip(folder / "in.ts", codec="libx264")
+    assert pluginctl("render", PLUGIN, "identity", str(source), str(folder / "out.mp4")) == 0
+    before, after = describe(source), describe(folder / "out.mp4")
+    assert after.times == before.times
+    assert before.times[0][0] > 0
+    for one, other in zip(before.packets[1], after.packets[1], strict=True):
+        assert one[0] == pytest.approx(other[0], abs=1 / 90_000)
 
 
 def test_parameters_reach_the_plugin(effects: ScriptedEffects, pluginctl: Command, folder: Path) -> None:
@@ -230,6 +267,17 @@ def test_another_failure_is_not_retried(effects: ScriptedEffects, pluginctl: Com
     assert pluginctl("render", PLUGIN, "identity", str(source), str(folder / "out.mkv")) == 1
     assert len(effects.processed) == 3
     assert names(folder) == {"in.mkv"}
+
+
+@pytest.mark.parametrize("slots", [4, 2])
+def test_little_room_for_frames(effects: ScriptedEffects, pluginctl: Command, folder: Path, slots: int) -> None:
+    effects.most_slots = slots
+    source = write_clip(folder / "in.mkv", frames=6)
+    assert pluginctl("render", PLUGIN, "identity", str(source), str(folder / "out.mkv"), "--codec", "ffv1") == 0
+    for before, after in zip(planes(source), planes(folder / "out.mkv"), strict=True):
+        assert (before[0] == after[0]).all()
+    effects.most_slots = 1
+    assert pluginctl("render", PLUGIN, "identity", str(source), str(folder / "out.mkv"), "--force") == 1
 
 
 @pytest.mark.anyio

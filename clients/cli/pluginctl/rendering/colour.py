@@ -6,10 +6,11 @@ repeated on the way to RGBA and averaged on the way back (measured on noise: lar
 would change chroma by up to 16 at edges). Full-range chroma alone is rounded down by swscale: by 1 at most.
 """
 
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import av
 import numpy as np
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
@@ -33,6 +34,8 @@ _MATRICES: Final = {
     10: Colorspace.BT2020,
 }
 """AVColorSpace (ITU-T H.273 matrix coefficients) → swscale's."""
+_BT709: Final = 1
+_BT601: Final = 6
 
 
 class Colour(NamedTuple):
@@ -40,20 +43,23 @@ class Colour(NamedTuple):
 
     matrix: Colorspace
     range: ColorRange
+    tag: int
+    """What the output's matrix is tagged with, as AVColorSpace."""
 
     @classmethod
-    def of(cls, context: Any, pix_fmt: str) -> "Colour":
+    def of(cls, context: VideoCodecContext, pixels: av.VideoFormat) -> "Colour":
         """Read it from a decoder's context, guessing as players do where the video does not say.
 
         Args:
-            context: A `VideoCodecContext`.
-            pix_fmt: Name of its pixel format.
+            context: The decoder.
+            pixels: Its pixel format.
         """
         untagged = Colorspace.ITU709 if context.height >= HD_HEIGHT else Colorspace.ITU601
-        full = context.color_range == ColorRange.JPEG or pix_fmt.startswith(
-            ("yuvj", "rgb", "bgr", "gbr", "argb", "abgr")
-        )
-        return cls(_MATRICES.get(context.colorspace, untagged), ColorRange.JPEG if full else ColorRange.MPEG)
+        full = context.color_range == ColorRange.JPEG or pixels.name.startswith("yuvj")
+        if pixels.is_rgb:  # becomes YUV in the output, which must say how
+            return cls(untagged, ColorRange.MPEG, _BT709 if untagged == Colorspace.ITU709 else _BT601)
+        matrix = _MATRICES.get(context.colorspace, untagged)
+        return cls(matrix, ColorRange.JPEG if full else ColorRange.MPEG, context.colorspace)
 
 
 class Converter:
@@ -74,7 +80,7 @@ class Converter:
             format="rgba",
             src_colorspace=self._colour.matrix,
             dst_colorspace=self._colour.matrix,
-            src_color_range=self._colour.range,
+            src_color_range=ColorRange.JPEG if frame.format.is_rgb else self._colour.range,
             dst_color_range=ColorRange.JPEG,
             interpolation=TO_RGBA,
         )

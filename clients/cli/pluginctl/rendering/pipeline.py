@@ -23,11 +23,11 @@ from pluginctl.rendering.picture import side_by_side, write_png
 from pluginctl.rendering.reader import Reader, Timing
 from pluginctl.rendering.writer import Writer
 from plugind_client import AsyncClient, Disconnected, FrameBuffers
-from plugind_protocol.errors import FunctionNotFound, WorkerCrashed
+from plugind_protocol.errors import FunctionNotFound, TooLarge, WorkerCrashed
 from plugind_protocol.methods import FrameRef, FrameWindow
 
-RING: Final = 3
-"""Frames under way: one decoded, one with the plugin, one encoded."""
+RINGS: Final = (3, 2, 1)
+"""Frames under way: one decoded, one with the plugin, one encoded; fewer where there is no room for the window."""
 
 OnFrame = Callable[[FrameDone], Awaitable[None] | None]
 
@@ -62,15 +62,15 @@ async def render(client: AsyncClient, job: Job, *, on_frame: OnFrame | None = No
     params = await check_params(client, job)
     started = time.perf_counter()
     with closing(await anyio.to_thread.run_sync(Reader, job.source)) as reader:
-        window = await client.frames_open(job.plugin, width=reader.width, height=reader.height, slots=2 * RING)
+        window = await _open_window(client, job, width=reader.width, height=reader.height)
         try:
-            with FrameBuffers(window) as buffers, await anyio.to_thread.run_sync(Writer, job, reader) as writer:
+            with FrameBuffers(window) as buffers, Writer(job, reader) as writer:
                 work = _Rendering(
                     client, job, params=params, buffers=buffers, reader=reader, writer=writer, on_frame=on_frame
                 )
                 await work.run()
+                await anyio.to_thread.run_sync(work.write_picture)
                 await anyio.to_thread.run_sync(writer.commit)
-                work.write_picture()
                 return work.summary(time.perf_counter() - started, [*reader.notes, *writer.notes])
         finally:
             with anyio.CancelScope(shield=True):
@@ -109,6 +109,15 @@ def _check_targets(job: Job) -> None:
             raise CommandFailed(f"{path} is not a place for a file", hint="Name a file in a folder that exists.")
 
 
+async def _open_window(client: AsyncClient, job: Job, *, width: int, height: int) -> FrameWindow:
+    for ring in RINGS[:-1]:
+        try:
+            return await client.frames_open(job.plugin, width=width, height=height, slots=2 * ring)
+        except TooLarge:
+            continue
+    return await client.frames_open(job.plugin, width=width, height=height, slots=2 * RINGS[-1])
+
+
 async def _close_window(client: AsyncClient, window: FrameWindow) -> None:
     try:
         await client.frames_close(window.window_id)
@@ -132,7 +141,7 @@ class _Rendering:
     ) -> None:
         self._client, self._job, self._params, self._window = client, job, params, buffers.window
         self._reader, self._writer, self._on_frame = reader, writer, on_frame
-        slots = [cast("Pixels", buffers.array(slot)) for slot in range(2 * RING)]
+        slots = [cast("Pixels", buffers.array(slot)) for slot in range(len(buffers))]
         self._inputs, self._outputs = slots[::2], slots[1::2]
         self._expected = reader.expected_frames
         self._pictured = self._expected // 2
@@ -144,10 +153,11 @@ class _Rendering:
 
     async def run(self) -> None:
         """Run the stages to the end of the video."""
-        free, places = anyio.create_memory_object_stream[int](RING)
-        decoded, to_process = anyio.create_memory_object_stream[Step](RING)
-        processed, to_encode = anyio.create_memory_object_stream[Step](RING)
-        for place in range(RING):
+        ring = len(self._inputs)
+        free, places = anyio.create_memory_object_stream[int](ring)
+        decoded, to_process = anyio.create_memory_object_stream[Step](ring)
+        processed, to_encode = anyio.create_memory_object_stream[Step](ring)
+        for place in range(ring):
             free.send_nowait(place)
         async with anyio.create_task_group() as tasks:
 

@@ -15,8 +15,8 @@ from av.video.stream import VideoStream
 from pluginctl.failure import CommandFailed
 from pluginctl.rendering.colour import Colour, Converter, Pixels
 
-PASSED_TYPES: Final = ("video", "audio", "subtitle")
-"""Types of streams that pass through; what else there is (data, attachments) is left out and noted."""
+KEPT_TYPES: Final = ("video", "audio", "subtitle")
+"""Types of streams that the output has too; what else there is (data, attachments) is left out and noted."""
 
 
 class Timing(NamedTuple):
@@ -47,19 +47,21 @@ class Reader:
 
     def _begin(self) -> None:
         self.video = _main_video(self.container, self.path)
-        others = [stream for stream in self.container.streams if stream.index != self.video.index]
-        self.passed = [stream for stream in others if stream.type in PASSED_TYPES]
+        self.kept = [stream for stream in self.container.streams if stream.type in KEPT_TYPES]
         self.notes = [
             f"the {stream.type} stream {stream.index} is left out"
-            for stream in others
-            if stream.type not in PASSED_TYPES
+            for stream in self.container.streams
+            if stream.type not in KEPT_TYPES and not self.container.chapters()  # chapters are written anew
         ]
         self.video.thread_type = "AUTO"
         context = self.video.codec_context
+        if context.format is None:
+            raise CommandFailed(f"{self.path} has video of an unknown pixel format")
+        self.format = context.format
         self.width, self.height = context.width, context.height
         self.time_base = self.video.time_base or Fraction(1, 90_000)
         self.rate = self.video.average_rate or self.video.guessed_rate or Fraction(25)
-        self.colour = Colour.of(context, context.pix_fmt or "")
+        self.colour = Colour.of(context, self.format)
         self._converter = Converter(self.colour)
         self._packets: list[Packet[Any]] = []
         self._last = Timing(0, 0)
@@ -118,7 +120,7 @@ class Reader:
 
     def _decode(self) -> Generator[VideoFrame]:
         try:
-            for packet in self.container.demux(self.video, *self.passed):
+            for packet in self.container.demux(*self.kept):
                 if packet.stream.index == self.video.index:  # the packet's own index is wrong when it only flushes
                     yield from self.video.decode(packet)
                 elif packet.size:  # the empty ones only flush decoders

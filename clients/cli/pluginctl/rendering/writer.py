@@ -1,5 +1,6 @@
 """The rendered video: written beside its target under another name, and renamed when it is whole."""
 
+import math
 import secrets
 from fractions import Fraction
 from typing import Any, Final, Self
@@ -19,8 +20,11 @@ DEFAULT_CRF: Final = {"libx264": 18, "libx265": 20, "libvpx-vp9": 24, "libvpx": 
 PRESETS: Final = ("libx264", "libx265", "libsvtav1")
 BITS_PER_PIXEL: Final = 0.2
 """For encoders that want a bit rate: generous."""
-CONTAINER_CODECS: Final = {"webm": "libvpx-vp9"}
-"""Where FFmpeg's own choice of encoder is not the wanted one."""
+PREFERRED: Final = (("h264", "libx264"), ("vp9", "libvpx-vp9"), ("vp8", "libvpx"))
+"""Codecs and their encoders, in the order in which a container is asked whether it takes them."""
+MOV_SUFFIXES: Final = (".mp4", ".mov", ".m4v")
+MAX_TIMESCALE: Final = 1 << 24
+"""Units in a second that players may be trusted with."""
 _CONTAINERS_OWN: Final = ("major_brand", "minor_version", "compatible_brands", "encoder")
 """Metadata that tell of the container, not of the video."""
 
@@ -47,8 +51,12 @@ class Writer:
         self._temporary = job.target.with_name(f".{job.target.stem}.{secrets.token_hex(4)}.part{job.target.suffix}")
         self._container = self._open()
         try:
-            self._video = self._add_video()
-            self._passed = {stream.index: self._pass(stream) for stream in reader.passed}
+            self._passed: dict[int, Stream] = {}
+            for stream in reader.kept:  # in the source's order
+                if stream.index == reader.video.index:
+                    self._video = self._add_video()
+                else:
+                    self._passed[stream.index] = self._pass(stream)
             self._keep_metadata()
             self._container.start_encoding()
             self._note_time_base()
@@ -110,14 +118,13 @@ class Writer:
 
     @property
     def _video_codec(self) -> str:
-        chosen = self._job.codec or CONTAINER_CODECS.get(self._container.format.name)
-        return chosen or _encoder_of(self._container)
+        if self._job.codec is not None:
+            return self._job.codec
+        taken = self._container.supported_codecs
+        return next((encoder for name, encoder in PREFERRED if name in taken), self._container.default_video_codec)
 
     def _open(self) -> av.container.OutputContainer:
-        options = {}
-        if self._reader.time_base.numerator == 1 and self._job.target.suffix.lower() in (".mp4", ".mov", ".m4v"):
-            # the muxer would choose a finer one, and the time base would not be the source's
-            options["video_track_timescale"] = str(self._reader.time_base.denominator)
+        options = _exact_times(self._reader) if self._job.target.suffix.lower() in MOV_SUFFIXES else {}
         try:
             return av.open(str(self._temporary), "w", container_options=options)
         except ValueError as exc:
@@ -142,7 +149,7 @@ class Writer:
         stream.width, stream.height, stream.pix_fmt = reader.width, reader.height, self._pix_fmt
         stream.time_base = context.time_base = reader.time_base
         context.color_range = reader.colour.range
-        context.colorspace = source.colorspace
+        context.colorspace = reader.colour.tag
         context.color_primaries, context.color_trc = source.color_primaries, source.color_trc
         if reader.video.sample_aspect_ratio:
             context.sample_aspect_ratio = reader.video.sample_aspect_ratio
@@ -165,8 +172,7 @@ class Writer:
         return options
 
     def _choose_format(self, encoder: av.Codec) -> str:
-        source = self._reader.video.codec_context.format
-        assert source is not None
+        source = self._reader.format
         offered = [each.name for each in encoder.video_formats or []]
         size = {"width": self._reader.width, "height": self._reader.height}
         chosen = target_format(source, offered=offered, **size)
@@ -175,7 +181,7 @@ class Writer:
                 f"{encoder.name} has no pixel format for {source.name} at {size['width']}x{size['height']}",
                 hint="Odd sizes need an encoder with yuv444p, such as libx264.",
             )
-        if chosen != source.name:
+        if chosen != source.name.replace("yuvj", "yuv"):  # the same pixels, their full range in the name
             self.notes.append(f"pixels are {chosen} in place of {source.name}")
         return chosen
 
@@ -228,9 +234,16 @@ class Writer:
             raise CommandFailed(f"Cannot write {self._job.target}: {exc.strerror}") from exc
 
 
-def _encoder_of(container: av.container.OutputContainer) -> str:
-    default = container.default_video_codec
-    return {"h264": "libx264", "hevc": "libx265", "vp9": "libvpx-vp9", "vp8": "libvpx"}.get(default, default)
+def _exact_times(reader: Reader) -> dict[str, str]:
+    """Options for MP4 and its kin, which would choose a time base of their own and round where streams begin to ms."""
+    options = {}
+    if "mp4" not in reader.container.format.name:  # such a source has been rounded already, and its duration with it
+        common = math.lcm(*(stream.time_base.denominator for stream in reader.kept if stream.time_base is not None))
+        if common <= MAX_TIMESCALE:
+            options["movie_timescale"] = str(common)
+    if reader.time_base.numerator == 1:
+        options["video_track_timescale"] = str(reader.time_base.denominator)
+    return options
 
 
 def _without(metadata: dict[str, str], names: tuple[str, ...]) -> dict[str, str]:
