@@ -85,7 +85,10 @@ class Channel:
         body[: len(head)] = head
         view, filled = memoryview(body), len(head)
         while filled < length:
-            received = self._sock.recv_into(view[filled:])
+            try:
+                received = self._sock.recv_into(view[filled:])
+            except ConnectionResetError as error:
+                raise ChannelClosedError from error
             if not received:
                 raise ChannelClosedError
             filled += received

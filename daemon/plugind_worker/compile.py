@@ -7,7 +7,7 @@ import msgspec
 
 from plugind_protocol.errors import PackageInvalid, PlugindError
 from plugind_protocol.worker import Compile, Compiled, Kind
-from plugind_worker import abi, imports
+from plugind_worker import abi, caps, imports
 from plugind_worker.channel import Channel
 from plugind_worker.engine.base import Engine, EngineError
 
@@ -46,11 +46,13 @@ def compile_module(engine: Engine, source: bytes, *, text: bool) -> tuple[Compil
         What was found out, and the artefact.
 
     Raises:
-        PackageInvalid: It is malformed, invalid, or uses a proposal that is switched off.
+        PackageInvalid: It is malformed, invalid, holds too much, or uses a proposal that is switched off.
         UnsupportedAbi: It imports what this host does not offer, or has no ABI of ours.
     """
     try:
-        module = engine.compile(engine.assemble(source) if text else source)
+        wasm = engine.assemble(source) if text else source
+        caps.check(wasm)
+        module = engine.compile(wasm)
     except EngineError as error:
         what = "WebAssembly text" if text else "WebAssembly module"
         raise PackageInvalid(f"the {what} is not valid: {error}", hint="Build it again for this host.") from error

@@ -87,7 +87,10 @@ class Zygote:
 
     def _take_order(self) -> bool:
         """Handle one datagram; False at the end."""
-        data, descriptors, _, _ = socket.recv_fds(self._sock, MAX_DATAGRAM, 2 * _DESCRIPTORS)
+        try:
+            data, descriptors, _, _ = socket.recv_fds(self._sock, MAX_DATAGRAM, 2 * _DESCRIPTORS)
+        except ConnectionResetError:  # closed with messages of ours unread
+            return False
         if not data:
             return False
         try:

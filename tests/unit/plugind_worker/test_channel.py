@@ -58,6 +58,16 @@ def test_a_body_over_the_limit_is_refused_before_it_is_read(pair: Pair) -> None:
         channel.receive()
 
 
+@pytest.mark.parametrize("head", [b"", HEADER.pack(100_000, Kind.CALL, 1) + b"x"])
+def test_a_connection_that_is_reset_is_closed_too(pair: Pair, head: bytes) -> None:
+    channel, peer = pair
+    channel.send(Kind.RESULT, 1, b"never read")
+    peer.sendall(head)
+    peer.close()
+    with pytest.raises(ChannelClosedError):
+        channel.receive()
+
+
 @pytest.mark.parametrize("head", [b"", b"\1", HEADER.pack(100_000, Kind.CALL, 1) + b"x"])
 def test_the_end_is_told_wherever_it_comes(pair: Pair, head: bytes) -> None:
     channel, peer = pair

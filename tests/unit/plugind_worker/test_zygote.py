@@ -56,6 +56,15 @@ def test_it_ends_with_its_socket(new_zygote: type[Zygote]) -> None:
     assert new_zygote().close() == 0
 
 
+def test_it_ends_cleanly_with_messages_unread(
+    new_zygote: type[Zygote], new_peer: type[Peer], artefact: Callable[[str], int], guest_text: Write
+) -> None:
+    zygote = new_zygote()
+    new_peer(zygote, artefact(guest_text("i64.const 0"))).close()
+    assert select.select([zygote.sock], [], [], 20)[0]  # the worker's end is reported, and nobody reads it
+    assert zygote.close() == 0
+
+
 def test_a_signal_from_the_terminal_does_not_end_it(new_zygote: type[Zygote], artefact: Callable[[str], int]) -> None:
     zygote = new_zygote()
     zygote.process.send_signal(signal.SIGINT)
