@@ -52,6 +52,7 @@ def write_clip(
     audio: bool = True,
     frames: int = 12,
     rotation: int = 0,
+    pixel_aspect: Fraction | None = None,
     options: dict[str, str] | None = None,
     video_options: dict[str, str] | None = None,
 ) -> Path:
@@ -63,6 +64,8 @@ def write_clip(
         video.time_base = video.codec_context.time_base = time_base
         context = video.codec_context
         context.color_range, context.colorspace, context.color_primaries, context.color_trc = colour
+        if pixel_aspect is not None:
+            context.sample_aspect_ratio = pixel_aspect
         if rotation:
             video.set_display_rotation(rotation)
         sound: Any = container.add_stream("aac", rate=48_000) if audio else None

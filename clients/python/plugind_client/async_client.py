@@ -1,4 +1,4 @@
-"""The client for asynchronous programs (asyncio or trio, through anyio)."""
+"""The client for asynchronous programs, through anyio."""
 
 import os
 import sys

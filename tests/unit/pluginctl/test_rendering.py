@@ -206,6 +206,13 @@ def test_rotation_stays_metadata(effects: ScriptedEffects, pluginctl: Command, f
         assert (frame.rotation, frame.width, frame.height) == (90, 64, 48)
 
 
+def test_the_shape_of_pixels_stays(effects: ScriptedEffects, pluginctl: Command, folder: Path) -> None:
+    source = write_clip(folder / "in.mp4", codec="libx264", pixel_aspect=Fraction(16, 11), audio=False)
+    assert pluginctl("render", PLUGIN, "identity", str(source), str(folder / "out.mp4")) == 0
+    with av.open(str(folder / "out.mp4")) as container:
+        assert container.streams.video[0].sample_aspect_ratio == Fraction(16, 11)
+
+
 def test_webm_gets_its_own_codec(effects: ScriptedEffects, pluginctl: Command, folder: Path) -> None:
     source = write_clip(folder / "in.mkv", frames=3, audio=False)
     assert pluginctl("render", PLUGIN, "identity", str(source), str(folder / "out.webm")) == 0
