@@ -1,0 +1,139 @@
+"""What the documents show is what happens: their examples run against a real daemon, and their tables miss nothing.
+
+``console`` blocks are typed and their output compared, with ``…`` for anything; ``python`` blocks must succeed;
+``toml`` blocks must be a configuration; a block after ``<!-- file: NAME -->`` is written to that file. Blocks of a page
+share a folder.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import pytest
+from tests.harness.daemon import ROOT, Daemon
+
+from pluginctl.app import COMMANDS
+from plugind.config import Config, load
+from plugind_protocol.errors import BY_CODE
+from plugind_protocol.methods import HOST_METHODS, METHODS, NOTIFICATIONS
+from plugind_worker.imports import ALLOWED
+
+pytestmark = pytest.mark.process
+
+_BLOCK = re.compile(
+    r"^(?:<!-- file: (?P<file>\S+) -->\n)?```(?P<kind>\w+)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE
+)
+_COMMAND = re.compile(r"^\$ (?P<command>.*)\n(?P<output>(?:(?!\$ ).*\n)*)", re.MULTILINE)
+_RUN = ("console", "python", "toml")
+
+
+class Block(NamedTuple):
+    """A fenced block of a page."""
+
+    kind: str
+    text: str
+    file: str | None
+    line: int
+
+
+def blocks(page: Path) -> list[Block]:
+    text = page.read_text()
+    return [
+        Block(found["kind"], found["text"], found["file"], text.count("\n", 0, found.start()) + 1)
+        for found in _BLOCK.finditer(text)
+    ]
+
+
+PAGES = [
+    page
+    for page in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+    if any(block.kind in _RUN for block in blocks(page))
+]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_examples_run(page: Path, daemon: Daemon, tmp_path: Path) -> None:
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    for block in blocks(page):
+        where = f"{page.name}:{block.line}"
+        if block.file is not None:
+            path = tmp_path / block.file
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(block.text)
+        elif block.kind == "python":
+            done = run([sys.executable, "-"], block.text, tmp_path, daemon)
+            assert done.returncode == 0, f"{where}\n{done.stdout}{done.stderr}"
+        elif block.kind == "console":
+            for command, output in _COMMAND.findall(block.text):
+                done = run(["bash", "-c", command], "", tmp_path, daemon)
+                assert done.returncode == 0, f"{where}: {command}\n{done.stdout}{done.stderr}"
+                assert shows(output, done.stdout), f"{where}: {command}\n{done.stdout}{done.stderr}"
+        elif block.kind == "toml":
+            path = tmp_path / "plugind.toml"
+            path.write_text(block.text)
+            load({"config": path}, {})
+
+
+def run(command: list[str], text: str, folder: Path, daemon: Daemon) -> "subprocess.CompletedProcess[str]":
+    binaries = Path(sys.executable).parent
+    environment = {
+        **os.environ,
+        "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}",
+        "PLUGIND_SOCKET": str(daemon.socket),
+        "COLUMNS": "120",
+    }
+    return subprocess.run(
+        command, input=text, cwd=folder, env=environment, capture_output=True, text=True, timeout=50, check=False
+    )
+
+
+def shows(expected: str, output: str) -> bool:
+    """Whether the output is what a page shows, blanks at the ends of lines and around it left out."""
+
+    def trimmed(text: str) -> str:
+        return "\n".join(line.rstrip() for line in text.strip().splitlines() if line.strip("─ "))
+
+    pattern = re.escape(trimmed(expected)).replace("…", ".*")
+    return re.fullmatch(pattern, trimmed(output), re.DOTALL) is not None
+
+
+@pytest.mark.parametrize(
+    ("page", "names"),
+    [
+        ("protocol.md", [*METHODS, *NOTIFICATIONS]),
+        ("plugin-abi.md", [*HOST_METHODS, *(name for module, name in ALLOWED if module != "timeline")]),
+        ("cli.md", list(COMMANDS)),
+        ("troubleshooting.md", [kind.__name__ for kind in BY_CODE.values()]),
+        ("troubleshooting.md", [str(code) for code in BY_CODE]),
+        ("configuration.md", [*msgspec.structs.asdict(Config())]),
+    ],
+)
+def test_tables_miss_nothing(page: str, names: list[str]) -> None:
+    words = set(re.findall(r"[\w.$/-]+", (ROOT / "docs" / page).read_text()))
+    assert [name for name in names if name not in words] == []
+
+
+@pytest.mark.parametrize("section", ["limits", "supervision", "wire"])
+def test_every_setting_is_described_with_its_default(section: str) -> None:
+    page = (ROOT / "docs" / "configuration.md").read_text()
+    part = page.partition(f"## `[{section}]`")[2].partition("\n## ")[0]
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", part, re.MULTILINE))
+    settings = getattr(Config(), section)
+    defaults = {field.encode_name: getattr(settings, field.name) for field in msgspec.structs.fields(settings)}
+    assert rows == {
+        name: "" if value is None else f"`{msgspec.json.encode(value).decode()}`" for name, value in defaults.items()
+    }
+
+
+def test_no_dead_links() -> None:
+    dead = [
+        f"{page.relative_to(ROOT)}: {target}"
+        for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+        for target in re.findall(r"\]\(([^)#]+)", page.read_text())
+        if "://" not in target and not (page.parent / target).exists()
+    ]
+    assert dead == []
