@@ -161,6 +161,34 @@ def test_an_interrupt_ends_a_loop_and_only_that(engine: Engine, instantiate: Ins
     assert function(fresh, "g")() == (3,)
 
 
+def test_an_interrupt_ends_endless_bulk_operations(engine: Engine, instantiate: Instantiate) -> None:
+    instance, _ = instantiate(
+        '(module (memory 1000) (func (export "f")'
+        " (loop (memory.fill (i32.const 0) (i32.const 1) (i32.const 65536000)) (br 0))))"
+    )
+    threading.Timer(0.05, engine.interrupt).start()
+    with pytest.raises(Timeout):
+        function(instance, "f")()
+
+
+def test_a_host_function_has_stack_left_wherever_the_guest_calls_it(instantiate: Instantiate) -> None:
+    depths: list[int] = []
+
+    def note(_instance: Instance, depth: int) -> int:
+        depths.append(depth)
+        return depth
+
+    instance, _ = instantiate(
+        '(module (import "m" "h" (func $h (param i32) (result i64)))'
+        ' (func $down (export "f") (param i32)'
+        " (drop (call $h (local.get 0))) (call $down (i32.add (local.get 0) (i32.const 1)))))",
+        [_host(note)],
+    )
+    with pytest.raises(Trap, match="ran out of stack"):
+        function(instance, "f")(0)
+    assert len(depths) > 1000
+
+
 def test_a_late_interrupt_is_forgotten_when_rearmed(engine: Engine, instantiate: Instantiate) -> None:
     instance, _ = instantiate('(module (func (export "g") (result i32) i32.const 3))')
     engine.interrupt()
