@@ -8,6 +8,7 @@ import enum
 import fnmatch
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 
@@ -130,25 +131,22 @@ def _path_includes(pattern: str, narrower: str) -> bool:
 
 def _parts_match(pattern: list[str], parts: list[str], matches: Callable[[str, str], bool]) -> bool:
     """Match with ``**`` for any number of parts: step by step, all ways at once, so that no pattern takes long."""
-    reached = {0}  # how much of the pattern the parts so far can have used up
+    pattern = [one for one, after in pairwise([*pattern, ""]) if (one, after) != ("**", "**")]
+    reached = _past_stars(pattern, {0})  # how much of the pattern the parts so far can have used up
     for part in parts:
-        open_ways = _past_stars(pattern, reached)
-        reached = {
-            at + (pattern[at] != "**")
-            for at in open_ways
-            if at < len(pattern) and (pattern[at] == "**" or matches(pattern[at], part))
-        }
-    return len(pattern) in _past_stars(pattern, reached)
+        reached = _past_stars(
+            pattern,
+            {
+                at + (pattern[at] != "**")
+                for at in reached
+                if at < len(pattern) and (pattern[at] == "**" or matches(pattern[at], part))
+            },
+        )
+    return len(pattern) in reached
 
 
 def _past_stars(pattern: list[str], reached: set[int]) -> set[int]:
-    ways = set(reached)
-    for at in reached:
-        end = at
-        while end < len(pattern) and pattern[end] == "**":
-            end += 1
-            ways.add(end)
-    return ways
+    return reached | {at + 1 for at in reached if at < len(pattern) and pattern[at] == "**"}
 
 
 def _part_matches(pattern: str, part: str) -> bool:
