@@ -49,6 +49,14 @@ class Limits(msgspec.Struct, rename="camel", frozen=True, kw_only=True, omit_def
     """Descriptors that a worker may have open."""
     storage_bytes: Count | None = None
     """What the plugin may keep in its storage, in bytes."""
+    table_elements: Annotated[int, Meta(ge=1, le=10_000_000)] | None = None
+    """Elements of each of the guest's tables; counts from the next start of its worker on."""
+    message_bytes: Annotated[int, Meta(ge=1024, le=16 * 1024 * 1024)] | None = None
+    """Largest result of a call, and largest params of a host call, in bytes; counts from the next start on."""
+    host_calls_per_second: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
+    """Host calls per second on average; those beyond it wait."""
+    log_messages_per_second: Annotated[int, Meta(ge=1, le=100_000)] | None = None
+    """Console messages per second on average; those beyond it are dropped, and how many is told."""
 
 
 class Metadata(msgspec.Struct, omit_defaults=True):
@@ -155,9 +163,10 @@ def encode(manifest: Manifest) -> bytes:
     fields = msgspec.to_builtins(manifest)
     for part in (fields, fields.get("metadata", {})):
         part.update(part.pop("extra", {}))
-    if limits := fields.get("limits"):
-        fields["limits"] = {name: limits[wire] for name, wire in LIMIT_NAMES.items() if wire in limits}
-    return msgspec.json.encode(fields)
+    limits = fields.get("limits", {})
+    fields["limits"] = {name: limits[wire] for name, wire in LIMIT_NAMES.items() if wire in limits}
+    left_out = {name for name in ("metadata", "limits") if not fields.get(name)}
+    return msgspec.json.encode({name: value for name, value in fields.items() if name not in left_out})
 
 
 def member(path: str, key: str) -> str:

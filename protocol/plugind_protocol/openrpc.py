@@ -75,6 +75,8 @@ ERRORS: Final[dict[str, tuple[type[PlugindError], ...]]] = {
     "plugins.revoke": _NAMES_PLUGIN,
     "plugins.getPermissions": _NAMES_PLUGIN,
     "plugins.release": _STARTS_WORKER,
+    "plugins.setResourceLimits": _NAMES_PLUGIN,
+    "plugins.getResourceLimits": _NAMES_PLUGIN,
     "effects.list": _STARTS_WORKER,
     "effects.process": (*_STARTS_WORKER, errors.FunctionNotFound),
     "frames.open": _STARTS_WORKER,
