@@ -140,6 +140,16 @@ async def test_credentials_are_those_of_the_process_that_connected() -> None:
         assert peer.credentials(ours) == peer.Peer(uid=os.getuid(), gid=os.getgid(), pid=os.getpid())
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the C library has the call elsewhere")
+async def test_a_system_that_does_not_say_who_connected(monkeypatch: pytest.MonkeyPatch, endpoint: Endpoint) -> None:
+    monkeypatch.setattr(sys, "platform", "plan9")
+    ours, theirs = socket.socketpair()
+    with ours, theirs, pytest.raises(OSError, match="does not tell"):
+        peer.credentials(ours)
+    async with serve(endpoint, Echo):
+        assert await echo(endpoint.path) == b""
+
+
 async def test_gone_is_told_from_half_closed() -> None:
     ours, theirs = socket.socketpair()
     with ours:
