@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,9 +19,11 @@ from tests.harness.daemon import ROOT, Daemon
 
 from pluginctl.app import COMMANDS
 from plugind.config import Config, load
+from plugind_client import Client
 from plugind_protocol.errors import BY_CODE
 from plugind_protocol.methods import HOST_METHODS, METHODS, NOTIFICATIONS
 from plugind_worker.imports import ALLOWED
+from plugind_worker.lockdown import LAYERS
 
 pytestmark = pytest.mark.process
 
@@ -55,25 +58,34 @@ PAGES = [
 ]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_examples_run(page: Path, daemon: Daemon, tmp_path: Path) -> None:
+@pytest.fixture
+def folder(daemon: Daemon, tmp_path: Path) -> Iterator[Path]:
+    """Where a page's examples run; no plugin of theirs stays installed."""
     (tmp_path / "examples").symlink_to(ROOT / "examples")
+    yield tmp_path
+    with Client.connect(daemon.socket, name="test_docs") as client:
+        for plugin in client.list_plugins():
+            client.uninstall(plugin.plugin_id)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_examples_run(page: Path, daemon: Daemon, folder: Path) -> None:
     for block in blocks(page):
         where = f"{page.name}:{block.line}"
         if block.file is not None:
-            path = tmp_path / block.file
+            path = folder / block.file
             path.parent.mkdir(exist_ok=True)
             path.write_text(block.text)
         elif block.kind == "python":
-            done = run([sys.executable, "-"], block.text, tmp_path, daemon)
+            done = run([sys.executable, "-"], block.text, folder, daemon)
             assert done.returncode == 0, f"{where}\n{done.stdout}{done.stderr}"
         elif block.kind == "console":
             for command, output in _COMMAND.findall(block.text):
-                done = run(["bash", "-c", command], "", tmp_path, daemon)
+                done = run(["bash", "-c", command], "", folder, daemon)
                 assert done.returncode == 0, f"{where}: {command}\n{done.stdout}{done.stderr}"
                 assert shows(output, done.stdout), f"{where}: {command}\n{done.stdout}{done.stderr}"
         elif block.kind == "toml":
-            path = tmp_path / "plugind.toml"
+            path = folder / "plugind.toml"
             path.write_text(block.text)
             load({"config": path}, {})
 
@@ -109,6 +121,7 @@ def shows(expected: str, output: str) -> bool:
         ("cli.md", list(COMMANDS)),
         ("troubleshooting.md", [kind.__name__ for kind in BY_CODE.values()]),
         ("troubleshooting.md", [str(code) for code in BY_CODE]),
+        ("../SECURITY.md", [name for name, _ in LAYERS]),
         ("configuration.md", [*msgspec.structs.asdict(Config())]),
     ],
 )
