@@ -36,6 +36,7 @@ from plugind.services.daemon import DaemonService, Identity
 from plugind.services.effects import EffectsService
 from plugind.services.plugins import PluginsService
 from plugind.services.runtime import Environment
+from plugind.services.usage import UsageWatch
 from plugind.supervisor import restart
 from plugind.supervisor.artefacts import ArtefactCache
 from plugind.supervisor.pool import Pool, Timings
@@ -120,6 +121,7 @@ async def _serve(
         for plugin_id, reason in await parts.catalog.restore():
             _log.error("plugin cannot be restored", plugin=plugin_id, reason=reason)
         tasks.start_soon(parts.catalog.probe_health)
+        tasks.start_soon(parts.usage.watch, config.supervision.usage_interval_seconds)
         async with serve(endpoint, parts.connection) as server:
             _announce_ready(endpoint)
             await stop.wait()
@@ -165,6 +167,7 @@ class _Parts:
             tasks=tasks,
             announce=_announcer(sessions),
             console=console.add,
+            console_dropped=console.drop,
             restarts=restart.Policy(
                 max_restarts=config.supervision.max_restarts,
                 window_seconds=config.supervision.restart_window_seconds,
@@ -174,6 +177,7 @@ class _Parts:
             hook_timeout=config.supervision.hook_timeout_seconds,
         )
         self.catalog = Catalog(config, database, store, environment)
+        self.usage = UsageWatch(self.catalog, lambda warning: sessions.broadcast("plugins.resourceWarning", warning))
         daemon = DaemonService(
             config, identity, catalog=self.catalog, console=console, sessions=sessions, shutdown=stop.set
         )
@@ -207,6 +211,8 @@ def _dispatcher(daemon: DaemonService, plugins: PluginsService, frames: EffectsS
             "plugins.disable": plugins.disable,
             "plugins.reload": plugins.reload,
             "plugins.release": plugins.release,
+            "plugins.setResourceLimits": plugins.set_resource_limits,
+            "plugins.getResourceLimits": plugins.get_resource_limits,
             "plugins.list": plugins.list,
             "plugins.get": plugins.get,
             "plugins.getState": plugins.get_state,

@@ -49,6 +49,8 @@ class Supervision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     health_interval_seconds: float = 30.0
     """How often idle workers are asked whether they still answer."""
     health_timeout_seconds: float = 5.0
+    usage_interval_seconds: float = 2.0
+    """How often the resources of workers that were called since are compared with their limits."""
     kept_versions: int = 3
     """Earlier versions kept of each plugin."""
     fallback: Literal["offer", "switch"] = "offer"
@@ -76,8 +78,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         memory_bytes=256 * 1024 * 1024,
         cpu_seconds=None,
         call_timeout_ms=30_000,
-        file_descriptors=16,
+        file_descriptors=256,
         storage_bytes=64 * 1024 * 1024,
+        table_elements=100_000,
+        message_bytes=framing.MAX_MESSAGE_BYTES,
+        host_calls_per_second=2000,
+        log_messages_per_second=1000,
     )
     """Limits of a plugin where neither its manifest nor the user says otherwise."""
 

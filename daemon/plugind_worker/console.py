@@ -1,9 +1,11 @@
 """What a guest prints: its own log messages, and stdout and stderr line by line. Everything is bounded."""
 
 import enum
+import time
 from typing import Final
 
-from plugind_protocol.worker import Kind
+from plugind_protocol.rates import TokenBucket
+from plugind_protocol.worker import DROPPED, Kind
 from plugind_worker.channel import Channel
 from plugind_worker.control import Control
 
@@ -28,11 +30,14 @@ class Console:
     Args:
         channel: Where messages go.
         control: Knows the number of the call that runs.
+        per_second: Messages sent on average, and at once; those beyond it are dropped and counted.
     """
 
-    def __init__(self, channel: Channel, control: Control) -> None:
+    def __init__(self, channel: Channel, control: Control, *, per_second: int) -> None:
         self._channel = channel
         self._control = control
+        self._rate = TokenBucket(per_second, per_second)
+        self._dropped = 0
         self._lines: dict[Level, bytes] = {}
 
     def log(self, level: int, text: bytes, *, cut: bool = False) -> None:
@@ -43,6 +48,10 @@ class Console:
             text: At most `MAX_MESSAGE_BYTES` of it are sent; what is not UTF-8 is replaced.
             cut: Whether the caller has cut it already.
         """
+        if not self._rate.take(time.monotonic()):
+            self._dropped += 1
+            return
+        self._report_dropped()
         kept = text[:MAX_MESSAGE_BYTES].decode("utf-8", "replace").encode()
         mark = _MARK if cut or len(text) > MAX_MESSAGE_BYTES else b""
         clamped = min(max(level, Level.TRACE), Level.ERROR)
@@ -60,6 +69,16 @@ class Console:
             self._lines[level] = rest
 
     def flush(self) -> None:
-        """Send the lines that were begun and not ended."""
+        """Send the lines that were begun and not ended, and how many messages were dropped."""
         while self._lines:
             self.log(*self._lines.popitem())
+        self._report_dropped()
+
+    def limit(self, per_second: int) -> None:
+        """Change how many messages are sent per second."""
+        self._rate = TokenBucket(per_second, per_second)
+
+    def _report_dropped(self) -> None:
+        if self._dropped:
+            self._channel.send(Kind.DROPPED, self._control.number, DROPPED.pack(self._dropped))
+            self._dropped = 0

@@ -89,6 +89,11 @@ class Frames:
         self._frame_function("plugin_free")(mapped.pointer, mapped.size, _ALIGNMENT)
         self._limit()
 
+    def limit_memory(self, memory_bytes: int) -> None:
+        """Change how large the guest's memory may become, windows not counted."""
+        self._cap = memory_bytes
+        self._limit()
+
     def process(self, body: bytes) -> bytes:
         """Process one frame.
 

@@ -126,6 +126,12 @@ class Guest:
         if self._live is not None:
             self._live.frames.close(number)
 
+    def limit_memory(self, memory_bytes: int) -> None:
+        """Change how large the guest's memory may become, frame windows not counted; what it has it keeps."""
+        self._limits = Limits(memory_bytes=memory_bytes, table_elements=self._limits.table_elements)
+        if self._live is not None:
+            self._live.frames.limit_memory(memory_bytes)
+
     def rearm(self) -> None:
         """Forget an interrupt that came when the guest was done."""
         if self._live is not None:

@@ -19,7 +19,7 @@ from plugind_protocol.errors import (
     Trap,
     UnsupportedAbi,
 )
-from plugind_protocol.worker import Kind, Launch, Ready, Window, split_name
+from plugind_protocol.worker import Kind, Launch, LiveLimits, Ready, Window, split_name
 from plugind_worker.abi import ABIS
 from plugind_worker.channel import Channel, ChannelClosedError
 from plugind_worker.console import Console
@@ -34,6 +34,7 @@ Answer = tuple[Kind, bytes]
 _SPENT: Final = (Trap, Timeout, MemoryLimit)
 """Errors after which the instance cannot be trusted to go on."""
 _WINDOW: Final = msgspec.json.Decoder(Window)
+_LIMITS: Final = msgspec.json.Decoder(LiveLimits)
 
 
 class Worker:
@@ -51,7 +52,7 @@ class Worker:
         self._launch = launch
         self._channel = Channel(messages)
         self._control = Control(control, interrupt=engine.interrupt, lost=_leave)
-        self._console = Console(self._channel, self._control)
+        self._console = Console(self._channel, self._control, per_second=launch.log_messages_per_second)
         self._handlers: dict[int, Callable[[bytes], Answer]] = {
             Kind.CALL: self._call,
             Kind.HOOK: self._hook,
@@ -59,6 +60,7 @@ class Worker:
             Kind.WINDOW_OPEN: self._open_window,
             Kind.WINDOW_CLOSE: self._close_window,
             Kind.PING: self._ping,
+            Kind.LIMITS: self._limit,
         }
 
     def run(self, artefact: int, *, layers: list[str]) -> None:
@@ -147,6 +149,12 @@ class Worker:
         return Kind.RESULT, b"null"
 
     def _ping(self, _body: bytes) -> Answer:
+        return Kind.RESULT, b"null"
+
+    def _limit(self, body: bytes) -> Answer:
+        limits = _LIMITS.decode(body)
+        self._guest.limit_memory(limits.memory_bytes)
+        self._console.limit(limits.log_messages_per_second)
         return Kind.RESULT, b"null"
 
     def _describe(self, error: PlugindError) -> bytes:

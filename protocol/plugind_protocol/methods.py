@@ -245,6 +245,18 @@ class Call(Params, frozen=True):
     """Deadline in ms, 1 … 3 600 000; default 30 000 or the plugin's limit."""
 
 
+class LimitChanges(Limits, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Limits to change; a misspelt name is an error."""
+
+
+class SetResourceLimits(Params, frozen=True):
+    """Changes limits of a plugin, for its running worker too."""
+
+    plugin_id: str
+    limits: LimitChanges
+    """Those that are to change; the others stay."""
+
+
 class Release(Params, frozen=True):
     """Ends a quarantine."""
 
@@ -432,6 +444,17 @@ class StateChanged(Struct, frozen=True, omit_defaults=False):
     """Counts up by one with every notification of this kind."""
 
 
+class ResourceWarning(Struct, frozen=True, omit_defaults=False):  # noqa: A001  # the contract's name
+    """A plugin has used four fifths of what it may use."""
+
+    plugin_id: str
+    resource: Literal["memoryBytes", "cpuSeconds"]
+    used: float
+    limit: float
+    at: str
+    """ISO 8601, UTC."""
+
+
 class EffectsChanged(Struct, frozen=True, omit_defaults=False):
     """The effects a plugin offers changed."""
 
@@ -495,6 +518,8 @@ METHODS: Final = _table(
     Method("plugins.grant", Grant, Permissions, "Grant permissions that the manifest requests."),
     Method("plugins.revoke", Grant, Permissions, "Revoke permissions, at once."),
     Method("plugins.getPermissions", PluginId, Permissions, "What a plugin requested and was granted."),
+    Method("plugins.setResourceLimits", SetResourceLimits, Limits, "Change a plugin's limits, at once."),
+    Method("plugins.getResourceLimits", PluginId, Limits, "The limits in force."),
     Method("effects.list", EffectsList, list[Effect], "The effects that plugins offer."),
     Method("effects.process", Process, ProcessResult, "Run an effect on one frame of a window.", Path.HOT),
     Method("frames.open", FramesOpen, FrameWindow, "Open a window of frames shared with one plugin."),
@@ -529,6 +554,7 @@ HOST_METHODS: Final = _table(
 
 NOTIFICATIONS: Final = _table(
     Method("plugins.stateChanged", StateChanged, None, "A plugin went from one state to another."),
+    Method("plugins.resourceWarning", ResourceWarning, None, "A plugin comes near one of its limits."),
     Method("plugins.console", ConsoleMessage, None, "A plugin logged something."),
     Method("effects.changed", EffectsChanged, None, "The effects a plugin offers changed."),
     Method("$/progress", dict[str, Any], None, "Progress of a long request: {token, value}."),

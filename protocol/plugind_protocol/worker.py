@@ -26,6 +26,8 @@ PROCESS: Final = struct.Struct("<IIIIq")
 """Head of a PROCESS body: ``u32 effect handle, window, input slot, output slot, i64 pts in µs``; then params JSON."""
 PROCESSED: Final = struct.Struct("<II")
 """Body of PROCESSED: ``u32 the guest's return code, u32 time inside the guest in µs``."""
+DROPPED: Final = struct.Struct("<I")
+"""Body of DROPPED: ``u32`` how many."""
 _NAME: Final = struct.Struct("<H")
 
 
@@ -49,6 +51,8 @@ class Kind(enum.IntEnum):
     """JSON error object answering a HOST_CALL."""
     PING = 8
     """Answered by RESULT ``null`` between calls."""
+    LIMITS = 9
+    """`LiveLimits`; answered by RESULT ``null``."""
 
     # worker → supervisor
     READY = 32
@@ -65,6 +69,8 @@ class Kind(enum.IntEnum):
     """A host method's name (`with_name`) and JSON params, during the call of that number."""
     LOG = 38
     """One level byte (0 trace … 4 error), then UTF-8 text."""
+    DROPPED = 39
+    """`DROPPED`: so many messages more were not sent, since they were too many."""
 
 
 class Order(enum.IntEnum):
@@ -98,6 +104,15 @@ class Window(msgspec.Struct):
     slots: int
 
 
+class LiveLimits(msgspec.Struct):
+    """Limits that a running worker takes over."""
+
+    memory_bytes: int
+    """As in `Launch`."""
+    log_messages_per_second: int
+    """As in `Launch`."""
+
+
 class Launch(msgspec.Struct):
     """What the zygote gets for a new worker; the descriptors follow in this order: messages, control, artefact."""
 
@@ -110,6 +125,8 @@ class Launch(msgspec.Struct):
     table_elements: int
     max_result_bytes: int
     """Largest result or host-call params copied out of the guest, in bytes."""
+    log_messages_per_second: int = 1000
+    """Console messages beyond this are dropped; as many again may come at once."""
 
 
 class Compile(msgspec.Struct):

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from plugind_protocol import methods as m
+from plugind_protocol.manifest import Limits
 
 T = TypeVar("T")
 
@@ -93,6 +94,16 @@ class Calls(ABC):
     async def release(self, plugin_id: str, *, fallback: bool = False) -> m.PluginInfo:
         """End a quarantine; or leave the version there and switch to the earlier one that the quarantine names."""
         return await self._ask("plugins.release", m.Release(plugin_id=plugin_id, fallback=fallback), m.PluginInfo)
+
+    async def set_resource_limits(self, plugin_id: str, limits: Limits) -> Limits:
+        """Change the limits that are given; return all that are in force."""
+        changes = m.LimitChanges(**msgspec.structs.asdict(limits))
+        params = m.SetResourceLimits(plugin_id=plugin_id, limits=changes)
+        return await self._ask("plugins.setResourceLimits", params, Limits)
+
+    async def get_resource_limits(self, plugin_id: str) -> Limits:
+        """The limits in force."""
+        return await self._ask("plugins.getResourceLimits", m.PluginId(plugin_id=plugin_id), Limits)
 
     async def list_plugins(self) -> list[m.PluginInfo]:
         """All installed plugins."""

@@ -120,6 +120,8 @@ class Client:
     disable = _blocking(AsyncClient.disable)
     reload = _blocking(AsyncClient.reload)
     release = _blocking(AsyncClient.release)
+    set_resource_limits = _blocking(AsyncClient.set_resource_limits)
+    get_resource_limits = _blocking(AsyncClient.get_resource_limits)
     list_plugins = _blocking(AsyncClient.list_plugins)
     get_plugin = _blocking(AsyncClient.get_plugin)
     get_state = _blocking(AsyncClient.get_state)

@@ -3,6 +3,30 @@
 from plugind_protocol.manifest import Limits
 
 
+def merge(old: Limits, new: Limits) -> Limits:
+    """Return ``old`` with everything that ``new`` sets."""
+    return Limits(
+        **{
+            name: getattr(old, name) if getattr(new, name) is None else getattr(new, name)
+            for name in Limits.__struct_fields__
+        }
+    )
+
+
+def warns(used: float, limit: float | None, *, warned: bool) -> bool:
+    """Decide whether a resource is near its limit.
+
+    Args:
+        used: How much is used.
+        limit: Most that may be used; ``None`` for no limit.
+        warned: Whether it was before; then it stays so until a tenth less is used.
+
+    Returns:
+        True from four fifths of the limit on.
+    """
+    return limit is not None and used >= limit * (0.7 if warned else 0.8)
+
+
 def effective(defaults: Limits, requested: Limits, user: Limits) -> Limits:
     """Merge limits, later ones first.
 

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from plugind.errors import StartupError
+from plugind_protocol.manifest import Limits
 
 _SCHEMA_VERSION: Final = 1
 _SCHEMA: Final = """
@@ -44,6 +45,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     abi: str
     enabled: bool
     granted: list[str]
+    limits: Limits = Limits()
+    """What the user has set."""
 
 
 class Quarantined(msgspec.Struct, frozen=True, kw_only=True):

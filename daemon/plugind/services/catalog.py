@@ -237,7 +237,7 @@ class Catalog:
             runtime = self.get(plugin_id)
             record = msgspec.structs.replace(runtime.installed.record, **fields)
             await anyio.to_thread.run_sync(self._database.put, record)
-            runtime.record(record)
+            runtime.record(record, self._limits(runtime.installed.manifest, record))
             return runtime
 
     async def stop(self) -> None:
@@ -269,6 +269,7 @@ class Catalog:
             abi=compiled.abi,
             enabled=known is None or known.installed.record.enabled,
             granted=granted,
+            limits=Limits() if known is None else known.installed.record.limits,
         )
         return await anyio.to_thread.run_sync(self._installed, record)
 
@@ -279,9 +280,12 @@ class Catalog:
             record=record,
             manifest=manifest,
             module=package / manifest.main,
-            limits=limits.effective(self._config.limits, manifest.limits, Limits()),
+            limits=self._limits(manifest, record),
             engine=self._engine(manifest),
         )
+
+    def _limits(self, manifest: Manifest, record: Record) -> Limits:
+        return limits.effective(self._config.limits, manifest.limits, record.limits)
 
     def _engine(self, manifest: Manifest) -> str:
         engine = manifest.engine or self._config.engine

@@ -37,7 +37,7 @@ class Console:
         """
         ring = self._rings.setdefault(plugin_id, deque(maxlen=self._kept))
         if len(ring) == self._kept:
-            self._dropped[plugin_id] = self.dropped(plugin_id) + 1
+            self.drop(plugin_id, 1)
         self._seq += 1
         message = ConsoleMessage(
             seq=self._seq,
@@ -48,6 +48,10 @@ class Console:
         )
         ring.append(message)
         self._announce(message)
+
+    def drop(self, plugin_id: str, count: int) -> None:
+        """Note that messages of a plugin were too many to be kept."""
+        self._dropped[plugin_id] = self.dropped(plugin_id) + count
 
     def dropped(self, plugin_id: str) -> int:
         """How many messages of a plugin were dropped."""

@@ -5,11 +5,12 @@ from typing import Final
 
 import msgspec
 
-from plugind.policy import grants
+from plugind.policy import grants, limits
 from plugind.rpc.session import Session
 from plugind.services.catalog import Catalog
 from plugind.services.runtime import Runtime
 from plugind_protocol.errors import InvalidParams
+from plugind_protocol.manifest import Limits
 from plugind_protocol.methods import (
     Call,
     Empty,
@@ -20,6 +21,7 @@ from plugind_protocol.methods import (
     PluginId,
     PluginInfo,
     Release,
+    SetResourceLimits,
     State,
 )
 
@@ -120,6 +122,17 @@ class PluginsService:
     async def release(self, _session: Session, params: Release) -> PluginInfo:
         """End a quarantine, or switch to an earlier version."""
         return (await self._catalog.release(params.plugin_id, fallback=params.fallback)).info()
+
+    async def set_resource_limits(self, _session: Session, params: SetResourceLimits) -> Limits:
+        """Change a plugin's limits, durably and at once."""
+        record = self._catalog.get(params.plugin_id).installed.record
+        runtime = await self._catalog.change(params.plugin_id, limits=limits.merge(record.limits, params.limits))
+        await runtime.apply_limits()
+        return runtime.installed.limits
+
+    async def get_resource_limits(self, _session: Session, params: PluginId) -> Limits:
+        """The limits in force."""
+        return self._catalog.get(params.plugin_id).installed.limits
 
     async def list(self, _session: Session, _params: Empty) -> list[PluginInfo]:
         """All installed plugins, by id."""

@@ -55,6 +55,8 @@ class Environment(msgspec.Struct, frozen=True):
     """Plugin, from, to, reason."""
     console: Callable[[str, int, str], None]
     """Plugin, level, text."""
+    console_dropped: Callable[[str, int], None]
+    """Plugin, how many messages were dropped."""
     restarts: restart.Policy
     hook_timeout: float
     """Seconds."""
@@ -198,10 +200,16 @@ class Runtime:
             if running is not None and quarantine is None and installed.record.enabled:
                 await self.ensure(running)
 
-    def record(self, record: Record) -> None:
-        """Take over a changed record; grants count from the next host call on."""
-        self.installed = msgspec.structs.replace(self.installed, record=record)
+    def record(self, record: Record, limits: Limits) -> None:
+        """Take over a changed record and the limits that follow; grants count from the next host call on."""
+        self.installed = msgspec.structs.replace(self.installed, record=record, limits=limits)
         self.granted = frozenset(parse(text) for text in record.granted)
+
+    async def apply_limits(self) -> None:
+        """Let a running worker take over the limits in force."""
+        worker = self.worker
+        if worker is not None and worker.alive:
+            await worker.limit(self.installed.limits, timeout=self.call_timeout)
 
     async def _restore(self) -> Worker:
         """Bring the plugin to the state that is wanted."""
@@ -309,6 +317,10 @@ class Runtime:
     def logged(self, level: int, text: str) -> None:
         """Keep what the guest logged."""
         self._environment.console(self.plugin_id, level, text)
+
+    def dropped(self, count: int) -> None:
+        """Note that the guest logged more than it may."""
+        self._environment.console_dropped(self.plugin_id, count)
 
     def trapped(self, worker: Worker, error: Trap) -> None:
         """Count a trap; too many end in quarantine."""

@@ -11,10 +11,11 @@ import msgspec
 import structlog
 
 from plugind.policy.plan import LaunchPlan
+from plugind.supervisor import resources
 from plugind.supervisor.artefacts import ArtefactCache
 from plugind.supervisor.channel import Channel
 from plugind.supervisor.meter import Meter
-from plugind.supervisor.worker import Owner, Worker
+from plugind.supervisor.worker import MAX_LOG_RATE, MAX_MEMORY_BYTES, Owner, Worker
 from plugind.supervisor.zygote import Child, Zygote
 from plugind_protocol.errors import ErrorObject, InternalError, PackageInvalid, Timeout, WorkerCrashed, from_object
 from plugind_protocol.worker import Compile, Compiled, Kind, Launch, ZygoteReady
@@ -103,9 +104,10 @@ class Pool:
             version=plan.version,
             engine=plan.engine,
             abi=compiled.abi,
-            memory_bytes=plan.limits.memory_bytes or 0,
-            table_elements=_TABLE_ELEMENTS,
-            max_result_bytes=self._max_result_bytes,
+            memory_bytes=plan.limits.memory_bytes or MAX_MEMORY_BYTES,
+            table_elements=plan.limits.table_elements or _TABLE_ELEMENTS,
+            max_result_bytes=plan.limits.message_bytes or self._max_result_bytes,
+            log_messages_per_second=plan.limits.log_messages_per_second or MAX_LOG_RATE,
         )
         try:
             with their_messages, their_control:
@@ -120,10 +122,12 @@ class Pool:
         worker = Worker(
             plan, child, owner=owner, meter=meter, grace_seconds=self._timings.kill_grace, max_queued=self._max_queued
         )
+        worker.base_bytes = self._zygotes[plan.engine].private_bytes
         self._workers.add(worker)
         worker.gone.add_done_callback(lambda _: self._workers.discard(worker))
         await worker.attach(messages, control)
         await self._until_ready(worker)
+        resources.change(worker.pid, plan.limits)
         return worker
 
     async def stop(self) -> None:

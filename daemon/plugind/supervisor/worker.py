@@ -8,6 +8,7 @@ killed. Whatever ends the worker, every call gets an answer.
 import asyncio
 import signal
 import socket
+import sys
 import time
 from collections import deque
 from typing import Final, Protocol
@@ -15,20 +16,44 @@ from typing import Final, Protocol
 import msgspec
 
 from plugind.policy.plan import LaunchPlan
+from plugind.supervisor import resources
 from plugind.supervisor.channel import Channel
 from plugind.supervisor.meter import Meter
 from plugind.supervisor.zygote import Child
 from plugind_protocol.errors import ErrorObject, Overloaded, PlugindError, Timeout, Trap, WorkerCrashed, from_object
-from plugind_protocol.worker import PROCESS, PROCESSED, Kind, Order, Ready, Window, split_name, with_name
+from plugind_protocol.manifest import Limits
+from plugind_protocol.rates import TokenBucket
+from plugind_protocol.worker import (
+    DROPPED,
+    PROCESS,
+    PROCESSED,
+    Kind,
+    LiveLimits,
+    Order,
+    Ready,
+    Window,
+    split_name,
+    with_name,
+)
 
 _AHEAD: Final = 16
 """Calls sent before the running one is answered, so that the worker never waits for the supervisor."""
 _AHEAD_BYTES: Final = 256 * 1024
 """At most this much is sent ahead."""
 _REAP_SECONDS: Final = 5.0
+_SPENT: Final = (-signal.SIGXCPU,) if sys.platform != "win32" else ()
+"""Exit statuses of a worker that the kernel ended at a limit."""
+_OUR_OWN: Final = frozenset((Kind.PING, Kind.LIMITS))
+"""Calls that nobody but us makes, and that do not count."""
 
 _error_decoder: Final = msgspec.json.Decoder(ErrorObject)
 _error_encoder: Final = msgspec.json.Encoder()
+
+
+MAX_MEMORY_BYTES: Final = 1 << 32
+"""What a guest can address."""
+MAX_LOG_RATE: Final = 100_000
+"""Messages per second where no limit is set."""
 
 
 class Owner(Protocol):
@@ -39,6 +64,9 @@ class Owner(Protocol):
 
     def logged(self, level: int, text: str) -> None:
         """The guest logged something; level 0 (trace) … 4 (error)."""
+
+    def dropped(self, count: int) -> None:
+        """So many log messages were too many, and not sent."""
 
     def trapped(self, worker: "Worker", error: Trap) -> None:
         """The guest trapped; the call has been answered, the worker goes on with a fresh instance."""
@@ -92,6 +120,8 @@ class Worker:
         self.plan = plan
         self.pid = child.pid
         self.loop = asyncio.get_running_loop()
+        self.base_bytes = 0
+        """Private memory that it had before it met the plugin."""
         self.ready: asyncio.Future[Ready] = self.loop.create_future()
         self._child = child
         self._owner = owner
@@ -103,6 +133,7 @@ class Worker:
         self._sent: dict[int, Call] = {}  # in order: the first one runs
         self._sent_bytes = 0
         self._queue: deque[Call] = deque()
+        self._host_calls = _host_call_rate(plan.limits)
         self._hosting: int | None = None  # the call whose host call is being answered
         self._killer: asyncio.TimerHandle | None = None
         self._stopping = False
@@ -183,6 +214,16 @@ class Worker:
     def ping(self, *, timeout: float) -> Call:
         """Ask an idle worker whether it still answers; one that does not is killed."""
         return self._submit(Kind.PING, b"", "the health probe", timeout)
+
+    def limit(self, limits: Limits, *, timeout: float) -> Call:
+        """Change the limits of the running worker; those that only count at its start stay as they are."""
+        resources.change(self.pid, limits)
+        self._host_calls = _host_call_rate(limits)
+        live = LiveLimits(
+            memory_bytes=limits.memory_bytes or MAX_MEMORY_BYTES,
+            log_messages_per_second=limits.log_messages_per_second or MAX_LOG_RATE,
+        )
+        return self._submit(Kind.LIMITS, _error_encoder.encode(live), "plugins.setResourceLimits", timeout)
 
     def answer_host_call(self, number: int, result: bytes | msgspec.Raw | PlugindError) -> None:
         """Answer the guest's host call, if the guest still waits for it."""
@@ -280,6 +321,8 @@ class Worker:
             self._host_call(number, body)
         elif kind == Kind.LOG and body:
             self._owner.logged(body[0], body[1:].decode(errors="replace"))
+        elif kind == Kind.DROPPED and len(body) == DROPPED.size:
+            self._owner.dropped(DROPPED.unpack(body)[0])
         elif kind == Kind.READY and not self.ready.done():
             self._started(body)
         elif kind == Kind.FAILED and not self.ready.done():
@@ -315,7 +358,7 @@ class Worker:
             call.deadline.cancel()
         if call.done():
             return
-        if call.kind is not Kind.PING:
+        if call.kind not in _OUR_OWN:
             self._meter.call(time.perf_counter() - call.began, failed=isinstance(outcome, PlugindError))
         if isinstance(outcome, PlugindError):
             call.set_exception(outcome)
@@ -338,6 +381,8 @@ class Worker:
         self._meter.host_calls += 1
         if running.done():
             self.answer_host_call(number, self._timed_out(running, "the call was given up"))
+        elif (wait := self._host_calls.reserve(self.loop.time())) > 0:
+            self.loop.call_later(wait, self._owner.host_call, self, number, method, params)
         else:
             self._owner.host_call(self, number, method, params)
 
@@ -391,7 +436,7 @@ class Worker:
             self._child.signal(signal.SIGKILL)
             await asyncio.wait({self._child.exited}, timeout=_REAP_SECONDS)
         reason = self._end_reason or self._status()
-        error = self._crashed(reason, cause="protocol" if fault else "crash")
+        error = self._crashed(reason, cause="protocol" if fault else self._cause())
         for timer in (self._killer, *(call.deadline for call in (*self._sent.values(), *self._queue))):
             if timer is not None:
                 timer.cancel()
@@ -405,10 +450,15 @@ class Worker:
         self._owner.ended(self, reason, expected=self._stopping)
         self.gone.set_result(None)
 
+    def _cause(self) -> str:
+        return "limit" if self._child.exited.done() and self._child.exited.result() in _SPENT else "crash"
+
     def _status(self) -> str:
         if not self._child.exited.done():
             return "its worker closed its channel and could not be reaped"
         code = self._child.exited.result()
+        if code in _SPENT:
+            return "its worker has used up its processor time (cpuSeconds)"
         if code >= 0:
             return f"its worker exited with status {code}"
         try:
@@ -423,3 +473,8 @@ class Worker:
             version=self.plan.version,
             cause=cause,
         )
+
+
+def _host_call_rate(limits: Limits) -> TokenBucket:
+    rate = limits.host_calls_per_second or 1_000_000
+    return TokenBucket(rate, rate)

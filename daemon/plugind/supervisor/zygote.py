@@ -14,6 +14,7 @@ import msgspec
 import structlog
 
 from plugind.errors import StartupError
+from plugind.supervisor import resources
 from plugind_protocol.errors import WorkerCrashed
 from plugind_protocol.worker import Compile, Launch, Spawn, Spawned, ZygoteMessage, ZygoteReady
 
@@ -67,6 +68,8 @@ class Zygote:
         self._socket: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._ready: asyncio.Future[ZygoteReady] | None = None
+        self.private_bytes = 0
+        """Memory that every child begins with."""
         self._spawns: dict[int, asyncio.Future[Child]] = {}
         self._children: dict[int, Child] = {}
         self._number = 0
@@ -164,6 +167,8 @@ class Zygote:
     def _take(self, message: ZygoteMessage, descriptors: list[int]) -> None:
         if message.ready is not None and self._ready is not None and not self._ready.done():
             self._ready.set_result(message.ready)
+            used = resources.use(self._process.pid) if self._process is not None else None
+            self.private_bytes = used.private_bytes if used is not None else 0
         if message.spawned is not None:
             self._spawned(message.spawned, descriptors)
         if message.exited is not None and (child := self._children.pop(message.exited.pid, None)):

@@ -26,7 +26,7 @@ def recorder() -> Recorder:
 
 @pytest.fixture
 def console(recorder: Any) -> Console:
-    return Console(recorder, recorder)
+    return Console(recorder, recorder, per_second=1000)
 
 
 def test_a_stream_is_sent_by_lines_and_the_rest_when_flushed(console: Console, recorder: Recorder) -> None:

@@ -1,0 +1,54 @@
+"""What the operating system knows of a running worker: how much it uses, and the limits that it keeps (prlimit)."""
+
+import contextlib
+import sys
+
+import msgspec
+import psutil
+
+from plugind_protocol.manifest import Limits
+
+
+class Use(msgspec.Struct, frozen=True):
+    """What a process uses."""
+
+    private_bytes: int
+    """Resident memory that is not of files or shared: for a worker, what its zygote had and what it added."""
+    cpu_seconds: float
+
+
+def use(pid: int) -> Use | None:
+    """Return what a process uses now; ``None`` when it has ended."""
+    try:
+        process = psutil.Process(pid)
+        with process.oneshot():
+            memory, times = process.memory_info(), process.cpu_times()
+    except psutil.Error:
+        return None
+    shared = getattr(memory, "shared", 0)  # where the system does not tell, all of it counts
+    return Use(private_bytes=memory.rss - shared, cpu_seconds=times.user + times.system)
+
+
+if sys.platform == "linux":
+    import resource
+
+    def change(pid: int, limits: Limits) -> None:
+        """Set the limits that are given, of a process that may have ended meanwhile.
+
+        A worker over ``cpu_seconds`` is ended by SIGXCPU. Memory is kept by the engine's limiter, and by the limit
+        that the worker puts on itself before it meets the plugin.
+
+        Args:
+            pid: The worker.
+            limits: ``cpu_seconds`` and ``file_descriptors`` are used; ``None`` leaves one as it is.
+        """
+        with contextlib.suppress(ProcessLookupError):
+            if limits.cpu_seconds is not None:
+                resource.prlimit(pid, resource.RLIMIT_CPU, (limits.cpu_seconds, limits.cpu_seconds + 1))
+            if limits.file_descriptors is not None:
+                _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+                resource.prlimit(pid, resource.RLIMIT_NOFILE, (min(limits.file_descriptors, hard), hard))
+else:
+
+    def change(pid: int, limits: Limits) -> None:
+        """Do nothing: limits of another process cannot be changed on this system."""
