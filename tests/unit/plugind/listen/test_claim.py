@@ -232,6 +232,24 @@ def test_unusable_folder_is_a_startup_error() -> None:
         claim(Path("/proc/nothing/d.sock"))
 
 
+def test_lock_removed_between_open_and_lock(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its holder ends in just that moment: what we have locked then is a file that nobody else will ever see."""
+    real = fcntl.flock
+    removed = []
+
+    def flock(descriptor: int, operation: int) -> None:
+        if not removed:
+            removed.append(lock_path(path).unlink())
+        real(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    claimed = claim(path)
+    assert removed
+    with pytest.raises(AddressInUse):
+        claim(path)
+    claimed.release()
+
+
 def test_of_many_at_once_one_wins(path: Path) -> None:
     """Each winner releases at once, so that locks are removed while others wait to look at them."""
     held = 0

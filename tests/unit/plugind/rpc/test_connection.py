@@ -424,6 +424,15 @@ async def test_who_asks_a_client_that_leaves_is_told(path: Path, way: str) -> No
             await session.request("ui.showDialog", {})
 
 
+async def test_who_sends_no_more_cannot_answer_but_still_hears(path: Path) -> None:
+    async with wire(path, control={"plugins.get": ask}), RawClient(path) as client:
+        await client.send(request("plugins.get", {"pluginId": "p"}))
+        assert (await client.read())["method"] == "ui.pickFile"
+        client.writer.write_eof()
+        assert (await client.read())["error"]["code"] == -32010
+        assert await client.closed()
+
+
 async def test_giving_up_a_question_tells_the_client(path: Path) -> None:
     async with wire(path, control={"plugins.get": ask}), RawClient(path) as client:
         await client.send(request("plugins.get", {"pluginId": "p"}, id=3))
