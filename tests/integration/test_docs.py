@@ -134,7 +134,7 @@ def test_tables_miss_nothing(page: str, names: list[str]) -> None:
 def test_every_setting_is_described_with_its_default(section: str) -> None:
     page = (ROOT / "docs" / "configuration.md").read_text()
     part = page.partition(f"## `[{section}]`")[2].partition("\n## ")[0]
-    rows = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", part, re.MULTILINE))
+    rows = {name: default.strip() for name, default in re.findall(r"^\| `(\w+)` \|(.*?)\|", part, re.MULTILINE)}
     settings = getattr(Config(), section)
     defaults = {field.encode_name: getattr(settings, field.name) for field in msgspec.structs.fields(settings)}
     assert rows == {
