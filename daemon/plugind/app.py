@@ -45,6 +45,9 @@ from plugind_protocol import PROTOCOL_VERSION
 from plugind_protocol.errors import HostUnavailable
 from plugind_protocol.methods import EffectsChanged, EngineInfo, State, StateChanged
 
+_FAREWELL_SECONDS = 1.0
+"""How long clients may take to read their last answers."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -130,7 +133,7 @@ async def _serve(
             with anyio.move_on_after(config.drain_seconds):
                 await sessions.drained()
                 await parts.catalog.stop()
-            sessions.close()
+            await sessions.disconnect(seconds=_FAREWELL_SECONDS)
     finally:
         with anyio.CancelScope(shield=True):
             await pool.stop()

@@ -95,10 +95,9 @@ class Calls(ABC):
         """End a quarantine; or leave the version there and switch to the earlier one that the quarantine names."""
         return await self._ask("plugins.release", m.Release(plugin_id=plugin_id, fallback=fallback), m.PluginInfo)
 
-    async def set_resource_limits(self, plugin_id: str, limits: Limits) -> Limits:
+    async def set_resource_limits(self, plugin_id: str, limits: m.LimitChanges) -> Limits:
         """Change the limits that are given; return all that are in force."""
-        changes = m.LimitChanges(**msgspec.structs.asdict(limits))
-        params = m.SetResourceLimits(plugin_id=plugin_id, limits=changes)
+        params = m.SetResourceLimits(plugin_id=plugin_id, limits=limits)
         return await self._ask("plugins.setResourceLimits", params, Limits)
 
     async def get_resource_limits(self, plugin_id: str) -> Limits:

@@ -111,6 +111,8 @@ def _check_folder(folder: Path) -> None:
     info = folder.stat()
     if not stat.S_ISDIR(info.st_mode):
         raise ListenError(f"{folder} is not a folder: choose another path for the socket (--socket)")
+    if info.st_mode & stat.S_ISVTX and info.st_uid in {0, os.getuid()}:
+        return  # such as /tmp: others may add files there, but not touch ours; socket and lock are checked themselves
     if {info.st_uid, folder.lstat().st_uid} != {os.getuid()}:  # the folder, and a link to it if that is what it is
         raise ListenError(f"{folder} belongs to another user: put the socket into a folder of your own (--socket)")
     if info.st_mode & _OTHERS_WRITE:

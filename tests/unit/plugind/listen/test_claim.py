@@ -179,7 +179,15 @@ def test_lock_must_be_a_file(path: Path, folder: Path, tmp_path: Path, kind: str
     assert target.read_text() == "kept"
 
 
-@pytest.mark.parametrize("bits", [0o720, 0o702, 0o777, 0o1777])
+def test_sticky_folder_in_which_others_cannot_touch_ours_is_used(path: Path, folder: Path) -> None:
+    folder.chmod(0o1777)
+    claimed = claim(path)
+    claimed.bind().close()
+    assert stat.S_IMODE(path.lstat().st_mode) == 0o600
+    claimed.release()
+
+
+@pytest.mark.parametrize("bits", [0o720, 0o702, 0o777])
 def test_folder_that_others_may_write_to_is_refused(path: Path, folder: Path, bits: int) -> None:
     folder.chmod(bits)
     with pytest.raises(ListenError, match="chmod 700"):
