@@ -82,6 +82,12 @@ def test_headers_may_be_many_in_any_case_and_order() -> None:
     assert Decoder().feed(stream) == [b"{}"]
 
 
+@pytest.mark.parametrize("step", [1, 10, 40])
+def test_a_short_header_after_a_long_one(step: int) -> None:
+    stream = b"Content-Length: 2\r\nX: " + b"y" * 100 + b"\r\n\r\n{}" + b"Content-Length: 2\r\n\r\n[]" * 2
+    assert feed(stream, list(range(0, len(stream), step))) == [b"{}", b"[]", b"[]"]
+
+
 def test_an_empty_body_is_a_message_at_once() -> None:
     assert Decoder().feed(b"Content-Length: 0\r\n\r\n") == [b""]
 
@@ -106,6 +112,7 @@ BROKEN_HEADERS = {
     "no name": b"C: x\r\n: 2\r\nContent-Length: 2\r\n\r\n{}",
     "LF only": b"Content-Length: 2\n\n{}",
     "LF after the first": b"Content-Length: 2\nX: y\r\n\r\n{}",
+    "CR in another header": b"C: a\rb\r\nContent-Length: 2\r\n\r\n{}",
     "CR inside": b"Content-Length: 2\rX: y\r\n\r\n{}",
     "NUL in a name": b"C\x00: 2\r\nContent-Length: 2\r\n\r\n{}",
     "endless": b"Content-Length: 2\r\nX: " + b"y" * MAX_HEADER_BYTES,

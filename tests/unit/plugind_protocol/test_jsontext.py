@@ -59,6 +59,12 @@ def test_the_limit_itself_passes(opening: str) -> None:
         assert accepts(padded.encode()) is accepted
 
 
+def test_what_stands_side_by_side_is_not_deep() -> None:
+    chain = "[" * 100 + "]" * 100
+    assert accepts(f"[{chain},{chain},{chain}]".encode())
+    assert not accepts(f"[{chain},{'[' * 128}{']' * 128},{chain}]".encode())
+
+
 @given(
     units=st.lists(
         st.sampled_from(["d83d", "DBFF", "dc00", "DfFf", "0041", "d7ff", "e000", "x", "\\", '"', "\\ud"]), max_size=6
