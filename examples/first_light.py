@@ -172,7 +172,7 @@ def results(summary: Summary, kill: Kill, worker: dict[str, float]) -> Table:
     for name, value in (
         ("frames", f"{summary.frames} of {summary.width}x{summary.height}, {summary.duration:.2f} s of video"),
         ("in the plugin", f"{each.plugin:.2f} ms per frame"),
-        ("relay", f"{each.relay:.2f} ms per frame (daemon and sockets; pixels are shared, not sent)"),
+        ("relay", f"{each.relay:.2f} ms per frame (daemon, sockets, waiting for a core; pixels are not sent)"),
         ("decode, convert, encode", f"{each.codec:.2f} ms per frame"),
         ("together", f"{summary.frames / summary.seconds:.1f} frames per second"),
         ("worker memory", f"{worker['memory'] / 1e6:.1f} MB private"),

@@ -72,6 +72,16 @@ class Database:
     def __init__(self, path: Path) -> None:
         try:
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        except sqlite3.Error as exc:
+            raise _unusable(path, exc) from exc
+        try:
+            self._prepare(path)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _prepare(self, path: Path) -> None:
+        try:
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=FULL")
             version = self._connection.execute("PRAGMA user_version").fetchone()[0]
@@ -80,7 +90,7 @@ class Database:
             self._connection.executescript(_SCHEMA)
             self._connection.execute(f"PRAGMA user_version={_SCHEMA_VERSION}")
         except sqlite3.Error as exc:
-            raise StartupError(f"cannot use {path}: {exc}; free space, make it writable or move it away") from exc
+            raise _unusable(path, exc) from exc
 
     def records(self) -> list[Record]:
         """Return all installed plugins, by id."""
@@ -156,3 +166,7 @@ class Database:
 
 def _text(record: msgspec.Struct) -> str:
     return msgspec.json.encode(record).decode()
+
+
+def _unusable(path: Path, exc: sqlite3.Error) -> StartupError:
+    return StartupError(f"cannot use {path}: {exc}; free space, make it writable or move it away")
