@@ -4,7 +4,7 @@ The daemon dispatches by it, the clients are typed by it, and OpenRPC and the JS
 """
 
 import enum
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -361,8 +361,8 @@ class FrameRef(Params, frozen=True):
     """Slot with the input frame."""
     output: int | None = None
     """Slot for the result; default: in place."""
-    pts_us: int = 0
-    """Presentation time in µs."""
+    pts_us: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] = 0
+    """Presentation time in µs; 64 bits, as the guest gets it."""
     width: int | None = None
     """If given, must be the window's width."""
     height: int | None = None

@@ -11,7 +11,7 @@ import jsonschema
 import msgspec
 import pytest
 
-from plugind_protocol import descriptions, errors, manifest, manifest_schema, methods, openrpc
+from plugind_protocol import descriptions, errors, manifest, manifest_schema, methods, openrpc, worker
 from plugind_protocol.methods import CLIENT_NOTIFICATIONS, HOST_METHODS, METHODS, NOTIFICATIONS, Method
 from plugind_protocol.permissions import NAMES
 
@@ -94,6 +94,15 @@ def test_payloads_stay_bytes_and_may_be_left_out() -> None:
     call = msgspec.json.decode(b'{"pluginId":"p","function":"f","args":{"a": [1]}}', type=methods.Call)
     assert bytes(call.args) == b'{"a": [1]}'
     assert bytes(msgspec.json.decode(b'{"pluginId":"p","function":"f"}', type=methods.Call).args) == b"null"
+
+
+def test_times_fit_what_the_guest_gets() -> None:
+    frame = msgspec.json.Decoder(methods.FrameRef)
+    for pts in (-(2**63), 2**63 - 1):
+        assert worker.PROCESS.pack(1, 1, 0, 0, frame.decode(b'{"windowId":1,"ptsUs":%d}' % pts).pts_us)
+    for pts in (-(2**63) - 1, 2**63, 2**70):
+        with pytest.raises(msgspec.ValidationError, match=r"ptsUs|out of range"):
+            frame.decode(b'{"windowId":1,"ptsUs":%d}' % pts)
 
 
 # --- OpenRPC ------------------------------------------------------------------------------------------------------
