@@ -1,7 +1,9 @@
 """The client for programs without an event loop: the same names, each call blocks."""
 
+import contextlib
 import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError as Cancelled
 from contextlib import contextmanager
 from typing import Any, Concatenate, Final, Generic, Literal, ParamSpec, Self, TypeVar, overload
 
@@ -164,12 +166,31 @@ class Client:
 
 
 def _wait(portal: BlockingPortal, run: Callable[[], Awaitable[T]]) -> T:
-    """Run a coroutine in the portal's loop; an interrupted wait (Ctrl-C) cancels it, and so the request."""
-    future = portal.start_task_soon(run)
+    """Run a coroutine in the portal's loop; an interrupted wait (Ctrl-C) cancels it, and so the request.
+
+    The interrupt may come before the portal has handed out the future, so the task is reached by its scope instead.
+    """
+    scopes: list[anyio.CancelScope] = []
+    given_up = False
+
+    async def guarded() -> T:
+        with anyio.CancelScope() as scope:
+            scopes.append(scope)
+            if given_up:
+                scope.cancel()
+            return await run()
+        raise Cancelled
+
+    def cancel() -> None:
+        for scope in scopes:
+            scope.cancel()
+
     try:
-        return future.result()
+        return portal.start_task_soon(guarded).result()
     except BaseException:
-        future.cancel()
+        given_up = True
+        with contextlib.suppress(RuntimeError):  # the portal is closed, and the task with it
+            portal.start_task_soon(cancel)
         raise
 
 

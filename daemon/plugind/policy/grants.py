@@ -28,7 +28,7 @@ def choose(grant: list[str] | str, requested: Iterable[Permission]) -> frozenset
             permission = parse(text)
         except ValueError as exc:
             raise InvalidParams(str(exc), path="$.grant") from exc
-        if not any(have.covers(permission) for have in wanted):
+        if not any(have.includes(permission) for have in wanted):
             raise InvalidParams(
                 f"permission {text!r} cannot be granted: the manifest does not request it",
                 hint=f"It requests: {', '.join(map(str, wanted)) or 'nothing'}.",
