@@ -18,7 +18,8 @@ OLDEST = (3, 11)
 NEWER = ("3.12", "3.13", "3.14")
 SOURCES_ONLY = {"jsonrpcserver", "oslash"}
 """Pure Python, published without wheels."""
-NOT_LOCKED = {"plugind", "setuptools"}
+NOT_LOCKED = {"plugind", "setuptools", "atheris"}
+"""Ours, pip's own, and a tool of `make hostile` of which no version has wheels for more than one or two Pythons."""
 
 HEADER = """\
 # Written by `make lock`: exact versions of everything that the Makefile installs. Resolved on CPython {oldest} for

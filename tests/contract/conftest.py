@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.integration.conftest import ROOT, Daemon
+from tests.harness.daemon import ROOT, Daemon
 
 
 @pytest.fixture(scope="module")

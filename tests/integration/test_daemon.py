@@ -92,6 +92,7 @@ def test_a_sidecar_ends_with_its_stdin(start: Callable[..., Daemon]) -> None:
     assert daemon.process.wait(10) == 0
 
 
+@pytest.mark.threat("Supervision", "daemon killed with -9")
 def test_no_worker_outlives_a_killed_daemon_and_the_next_one_takes_over(
     start: Callable[..., Daemon], plugins: Path
 ) -> None:
@@ -113,6 +114,7 @@ def test_no_worker_outlives_a_killed_daemon_and_the_next_one_takes_over(
         assert client.call_plugin("probe", "echo", args=1) == 1
 
 
+@pytest.mark.threat("Supervision", "stale or foreign socket path")
 def test_a_second_daemon_on_the_same_socket_is_refused_and_the_first_serves_on(
     start: Callable[..., Daemon], tmp_path: Path
 ) -> None:
@@ -129,6 +131,7 @@ def test_a_second_daemon_on_the_same_socket_is_refused_and_the_first_serves_on(
         assert client.daemon_status().pid == daemon.process.pid
 
 
+@pytest.mark.threat("Supervision", "stale or foreign socket path")
 def test_a_stale_socket_is_taken_over(start: Callable[..., Daemon], tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(str(tmp_path / "plugind.sock"))
@@ -137,6 +140,7 @@ def test_a_stale_socket_is_taken_over(start: Callable[..., Daemon], tmp_path: Pa
         assert client.list_plugins() == []
 
 
+@pytest.mark.threat("Supervision", "stale or foreign socket path")
 @pytest.mark.parametrize("kind", ["file", "symlink", "folder"])
 def test_what_is_no_socket_of_ours_is_left_alone(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "plugind.sock"

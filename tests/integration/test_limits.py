@@ -32,6 +32,7 @@ async def test_a_manifest_asks_for_less_and_the_user_decides(
     assert (await client.get_plugin("grower")).limits == changed
 
 
+@pytest.mark.threat("Guest", "memory and table bombs")
 async def test_memory_is_limited_while_it_runs(client: AsyncClient, plugins: Path) -> None:
     await client.install(str(plugins / "grower"))
     await client.set_resource_limits("grower", LimitChanges(memory_bytes=16 * MIB))
@@ -104,6 +105,7 @@ async def test_descriptors_are_limited(client: AsyncClient, plugins: Path) -> No
     assert psutil.Process(pid).rlimit(psutil.RLIMIT_NOFILE)[0] == 8
 
 
+@pytest.mark.threat("Guest", "host-call flood")
 async def test_host_calls_beyond_their_rate_wait(client: AsyncClient, plugins: Path) -> None:
     await client.install(str(plugins / "probe"), grant="requested")
     await client.load("probe")
@@ -115,6 +117,7 @@ async def test_host_calls_beyond_their_rate_wait(client: AsyncClient, plugins: P
     assert time.monotonic() - began >= 0.45  # twenty at once, the other ten at twenty a second
 
 
+@pytest.mark.threat("Guest", "log flood")
 async def test_a_log_flood_is_cut_and_counted_and_others_are_served(client: AsyncClient, plugins: Path) -> None:
     await client.install(str(plugins / "wasi-hello"))
     await client.install(str(plugins / "probe"))
@@ -130,6 +133,7 @@ async def test_a_log_flood_is_cut_and_counted_and_others_are_served(client: Asyn
     assert metrics["wasi-hello"].console_dropped == console.dropped
 
 
+@pytest.mark.threat("Guest", "lying pointers, lengths and texts")
 async def test_results_are_limited(client: AsyncClient, plugins: Path) -> None:
     await client.install(str(plugins / "probe"))
     await client.set_resource_limits("probe", LimitChanges(message_bytes=2000))

@@ -113,6 +113,8 @@ BAD = {
 }
 
 
+@pytest.mark.threat("Guest", "invalid module, or a proposal that is off")
+@pytest.mark.threat("Guest", "import outside the list")
 @pytest.mark.parametrize("name", BAD)
 async def test_a_bad_plugin_is_refused_and_leaves_nothing(
     client: AsyncClient, daemon: Daemon, plugins: Path, name: str

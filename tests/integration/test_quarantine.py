@@ -45,6 +45,7 @@ def quarantined(info: PluginInfo) -> bool:
     return info.state == State.ERROR and bool(info.quarantine)
 
 
+@pytest.mark.threat("Supervision", "worker killed by a signal")
 async def test_a_lost_worker_is_replaced_without_being_asked(client: AsyncClient, plugins: Path) -> None:
     await client.install(str(plugins / "probe"))
     first = (await client.activate("probe")).pid
@@ -53,6 +54,7 @@ async def test_a_lost_worker_is_replaced_without_being_asked(client: AsyncClient
     assert info.pid not in (None, first)
 
 
+@pytest.mark.threat("Supervision", "crash loop")
 async def test_a_crash_loop_ends_in_quarantine_that_outlives_the_daemon(
     start: Callable[..., Daemon], plugins: Path, tmp_path: Path
 ) -> None:
@@ -169,6 +171,7 @@ async def test_the_policy_may_switch_by_itself(start: Callable[..., Daemon], plu
         assert (await client.get_plugin("probe")).version == "1.0.0"
 
 
+@pytest.mark.threat("Supervision", "worker stopped")
 async def test_an_idle_worker_that_does_not_answer_is_replaced(
     start: Callable[..., Daemon], plugins: Path, tmp_path: Path
 ) -> None:

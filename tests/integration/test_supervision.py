@@ -29,6 +29,8 @@ async def running(client: AsyncClient, plugin_id: str, *, cpu_seconds: float = 0
             await anyio.lowlevel.checkpoint()
 
 
+@pytest.mark.threat("Guest", "infinite loop in a call")
+@pytest.mark.threat("Guest", "infinite loop in bulk memory operations")
 @pytest.mark.parametrize("function", ["spin", "spin-memory"])
 async def test_a_call_that_never_ends_is_stopped_at_its_deadline(
     client: AsyncClient, plugins: Path, function: str
@@ -45,6 +47,7 @@ async def test_a_call_that_never_ends_is_stopped_at_its_deadline(
     assert (await client.get_plugin("spin")).pid == pid  # by the epoch: the worker lives
 
 
+@pytest.mark.threat("Guest", "infinite loop in the start function")
 async def test_a_start_function_that_never_ends_is_stopped(
     start: Callable[..., Daemon], plugins: Path, tmp_path: Path
 ) -> None:
@@ -61,6 +64,7 @@ async def test_a_start_function_that_never_ends_is_stopped(
         assert zygote[0].children() == []
 
 
+@pytest.mark.threat("Guest", "recursion, unreachable, division, out of bounds")
 @pytest.mark.parametrize("function", ["unreachable", "divide", "bounds", "recurse", "indirect", "convert"])
 async def test_a_trap_names_its_reason_and_the_next_call_works(
     client: AsyncClient, plugins: Path, function: str
@@ -76,6 +80,7 @@ async def test_a_trap_names_its_reason_and_the_next_call_works(
     assert (await client.get_plugin("trapper")).pid == pid
 
 
+@pytest.mark.threat("Guest", "state after a trap")
 async def test_after_a_trap_the_instance_is_fresh_and_its_hooks_have_run(client: AsyncClient, plugins: Path) -> None:
     await client.install(str(plugins / "probe"))
     await client.activate("probe")
@@ -86,6 +91,7 @@ async def test_after_a_trap_the_instance_is_fresh_and_its_hooks_have_run(client:
     assert await client.call_plugin("probe", "hooks") == ["lifecycle.load", "lifecycle.activate", "main"]
 
 
+@pytest.mark.threat("Guest", "memory and table bombs")
 async def test_memory_ends_at_the_limit(client: AsyncClient, plugins: Path) -> None:
     await client.install(str(plugins / "grower"))
     limit = (await client.get_plugin("grower")).limits.memory_bytes
@@ -96,6 +102,7 @@ async def test_memory_ends_at_the_limit(client: AsyncClient, plugins: Path) -> N
     assert metrics.memory_bytes < 1.5 * limit
 
 
+@pytest.mark.threat("Supervision", "worker killed by a signal")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT])
 async def test_a_worker_killed_during_a_call(client: AsyncClient, plugins: Path, number: signal.Signals) -> None:
     await client.install(str(plugins / "spin"))
@@ -131,6 +138,8 @@ async def test_a_worker_killed_during_a_call(client: AsyncClient, plugins: Path,
     assert info.pid not in (None, pid)
 
 
+@pytest.mark.threat("Guest", "worker that no longer listens")
+@pytest.mark.threat("Supervision", "worker stopped")
 async def test_a_stopped_worker_is_killed_at_the_deadline(client: AsyncClient, plugins: Path) -> None:
     await client.install(str(plugins / "probe"))
     pid = (await client.load("probe")).pid
@@ -158,6 +167,7 @@ async def test_an_active_plugin_is_active_again_after_a_crash(client: AsyncClien
     assert (await client.get_plugin("probe")).state == State.ACTIVE
 
 
+@pytest.mark.threat("Supervision", "zygote killed")
 async def test_a_zygote_that_is_killed_is_replaced(client: AsyncClient, daemon: Daemon, plugins: Path) -> None:
     await client.install(str(plugins / "probe"))
     info = await client.load("probe")
@@ -230,6 +240,7 @@ LIES = [
 ]
 
 
+@pytest.mark.threat("Guest", "lying pointers, lengths and texts")
 @pytest.mark.parametrize("lie", LIES)
 async def test_a_lying_guest_gets_a_typed_error_and_the_next_call_works(
     client: AsyncClient, plugins: Path, lie: str

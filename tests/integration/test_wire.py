@@ -92,6 +92,7 @@ async def test_many_calls_in_flight_keep_their_answers(client: AsyncClient, plug
     assert answers == {number: number for number in range(200)}
 
 
+@pytest.mark.threat("Wire", "id in use, batches of all kinds")
 def test_a_batch(daemon: Daemon) -> None:
     with Raw(daemon) as raw:
         batch = [json.loads(STATE % number) for number in range(3)]
@@ -101,6 +102,7 @@ def test_a_batch(daemon: Daemon) -> None:
     assert [one["error"]["code"] for one in answers if one["id"] is None] == [-32600]
 
 
+@pytest.mark.threat("Wire", "bad JSON")
 @pytest.mark.parametrize(
     ("text", "code"),
     [
@@ -126,6 +128,7 @@ def test_a_bad_message_gets_its_error_and_the_connection_goes_on(daemon: Daemon,
         assert raw.line() == {"jsonrpc": "2.0", "id": 7, "result": "not_installed"}
 
 
+@pytest.mark.threat("Wire", "huge announced sizes")
 def test_a_message_over_the_limit_is_skipped(daemon: Daemon) -> None:
     with Raw(daemon) as raw:
         raw.send(b'"' + b"x" * (17 * 1024 * 1024) + b'"\n' + STATE % 1 + b"\n")

@@ -196,6 +196,7 @@ def test_what_is_encoded_is_decoded(request_id: Any, method: str, params: Any) -
     assert json.loads(bytes(answer.result)) == params
 
 
+@pytest.mark.threat("Fuzzing", "envelopes")
 @given(
     text=st.binary(max_size=60)
     | st.text(st.sampled_from('{}[]",:\\u0dc1.eE-+ntrfalsu "jsonrpcidmethod2'), max_size=60).map(str.encode)

@@ -40,6 +40,7 @@ def feed(stream: bytes, cuts: list[int], **options: object) -> list[bytes | int]
     return out
 
 
+@pytest.mark.threat("Fuzzing", "framing")
 @given(
     values=st.lists(JSON, max_size=5),
     cuts=st.lists(st.integers(0, 10**6), max_size=12),

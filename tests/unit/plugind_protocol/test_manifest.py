@@ -330,6 +330,7 @@ def test_what_is_written_is_read(original: Manifest) -> None:
     assert parse(manifest.encode(original)) == original
 
 
+@pytest.mark.threat("Fuzzing", "manifests")
 @given(text=st.binary(max_size=40) | JSON.map(lambda value: json.dumps({**BASE, "x": value, "limits": value}).encode()))
 def test_anything_is_a_manifest_or_manifest_invalid(text: bytes) -> None:
     with contextlib.suppress(ManifestInvalid):

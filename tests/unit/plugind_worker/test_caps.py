@@ -27,6 +27,7 @@ def _empty_functions(count: int) -> bytes:
     return HEADER + types + _section(3, count, bytes(count)) + _section(10, count, b"\2\0\x0b" * count)
 
 
+@pytest.mark.threat("Guest", "compile bomb")
 def test_a_bomb_is_refused_before_it_is_compiled(engine: Engine) -> None:
     with pytest.raises(PackageInvalid, match="1000000 functions, over the limit of 100000") as caught:
         compile_module(engine, _empty_functions(1_000_000), text=False)

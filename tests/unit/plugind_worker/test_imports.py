@@ -20,6 +20,7 @@ def test_everything_on_the_list_is_allowed(engine: Engine) -> None:
     imports.check(_imports(engine, text))
 
 
+@pytest.mark.threat("Guest", "import outside the list")
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -160,6 +160,7 @@ def test_anything_but_a_socket_is_refused(path: Path, folder: Path, tmp_path: Pa
     assert not (tmp_path / "nothing").exists()
 
 
+@pytest.mark.threat("Supervision", "stale or foreign socket path")
 def test_a_symlink_to_a_live_socket_is_refused(path: Path, folder: Path, tmp_path: Path) -> None:
     leave_stale(tmp_path / "other.sock")
     path.symlink_to(tmp_path / "other.sock")
@@ -187,6 +188,7 @@ def test_sticky_folder_in_which_others_cannot_touch_ours_is_used(path: Path, fol
     claimed.release()
 
 
+@pytest.mark.threat("Wire", "another local user")
 @pytest.mark.parametrize("bits", [0o720, 0o702, 0o777])
 def test_folder_that_others_may_write_to_is_refused(path: Path, folder: Path, bits: int) -> None:
     folder.chmod(bits)
@@ -206,6 +208,7 @@ def test_folder_that_is_a_file(tmp_path: Path) -> None:
         claim(tmp_path / "run" / "d.sock")
 
 
+@pytest.mark.threat("Wire", "another local user")
 @needs_root
 def test_foreign_folder_is_refused(path: Path, folder: Path) -> None:
     os.chown(folder, NOBODY, -1)
@@ -223,6 +226,7 @@ def test_foreign_link_to_our_folder_is_refused(folder: Path, tmp_path: Path) -> 
         claim(link / "d.sock")
 
 
+@pytest.mark.threat("Wire", "another local user")
 @needs_root
 def test_foreign_socket_and_foreign_lock_are_refused(path: Path, folder: Path) -> None:
     leave_stale(path)

@@ -109,6 +109,7 @@ async def test_another_user_is_closed_at_once(endpoint: Endpoint) -> None:
     assert made == []
 
 
+@pytest.mark.threat("Wire", "another local user")
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can act as another user")
 async def test_another_user_that_got_at_the_socket_is_closed(endpoint: Endpoint, tmp_path: Path) -> None:
     async with serve(endpoint, Echo):
@@ -177,6 +178,7 @@ def no_more_descriptors() -> Iterator[None]:
             os.close(number)
 
 
+@pytest.mark.threat("Supervision", "64 descriptors")
 async def test_full_descriptor_table_pauses_accepting(endpoint: Endpoint) -> None:
     """No spin, nobody turned away, and back to work as soon as there are descriptors again."""
     loop = asyncio.get_running_loop()

@@ -138,6 +138,7 @@ async def test_1000_pipelined_requests(path: Path, handler: Any, framing: Framin
         assert [(one["id"], one["result"]) for one in answers] == [(number, number) for number in range(1000)]
 
 
+@pytest.mark.threat("Wire", "10 000 pipelined requests")
 async def test_10000_pipelined_requests_are_answered_or_refused(path: Path) -> None:
     never = Never()
     async with wire(path, hot={"plugins.call": never}), RawClient(path) as client:
@@ -169,6 +170,7 @@ async def test_bytes_in_flight_are_bounded(path: Path) -> None:
 # --- ids --------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.threat("Wire", "id in use, batches of all kinds")
 async def test_id_in_use_is_refused_and_free_again_later(path: Path) -> None:
     never = Never()
     async with wire(path, hot={"plugins.call": never}), RawClient(path) as client:
@@ -252,6 +254,7 @@ async def test_line_breaks_in_results_do_not_break_lines(path: Path) -> None:
 # --- batches ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.threat("Wire", "id in use, batches of all kinds")
 @both_framings
 async def test_batches(path: Path, framing: Framing) -> None:
     async with (
@@ -278,6 +281,7 @@ async def test_batches(path: Path, framing: Framing) -> None:
         assert errors == [(-32601, "4"), (-32600, "1"), (-32600, "None"), (-32600, "None"), (-32600, "None")]
 
 
+@pytest.mark.threat("Wire", "id in use, batches of all kinds")
 @pytest.mark.parametrize(
     ("text", "codes"),
     [
@@ -301,12 +305,14 @@ async def test_broken_batches(path: Path, text: bytes, codes: int | list[int]) -
         assert (await client.call("no.such"))["error"]["code"] == -32601
 
 
+@pytest.mark.threat("Wire", "id in use, batches of all kinds")
 async def test_a_batch_of_notifications_is_answered_by_nothing(path: Path) -> None:
     async with wire(path, hot={"plugins.call": echo}), RawClient(path) as client:
         await client.send([notification("plugins.call", call(1)), notification("no.such")])
         assert (await client.call("plugins.call", call(2), id=9))["id"] == 9
 
 
+@pytest.mark.threat("Wire", "id in use, batches of all kinds")
 async def test_members_of_a_batch_count_as_requests_in_flight(path: Path) -> None:
     never = Never()
     limits = WireLimits(requests_in_flight=3)

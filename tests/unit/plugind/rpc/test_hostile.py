@@ -90,6 +90,7 @@ BAD_TEXTS: dict[str, tuple[bytes, int]] = {
 }
 
 
+@pytest.mark.threat("Wire", "bad JSON")
 @both_framings
 async def test_bad_texts_get_a_typed_error_and_the_connection_goes_on(path: Path, framing: Framing) -> None:
     async with wire(path, hot={"plugins.call": echo}), RawClient(path, framing=framing) as client:
@@ -101,6 +102,7 @@ async def test_bad_texts_get_a_typed_error_and_the_connection_goes_on(path: Path
             assert await works(client), what
 
 
+@pytest.mark.threat("Wire", "bad JSON")
 async def test_numbers_of_5000_digits_are_no_danger_anywhere(path: Path) -> None:
     """In args they are the plugin's business, or an error of the envelope; in params of ours they are an error."""
     number = b"9" * 5000
@@ -125,6 +127,7 @@ BODY = json.dumps(request("plugins.call", call(1))).encode()
 GOOD = b"Content-Length: %d\r\n\r\n%b" % (len(BODY), BODY)
 
 
+@pytest.mark.threat("Wire", "bad framing")
 @pytest.mark.parametrize(
     "data",
     [
@@ -158,6 +161,7 @@ async def test_broken_headers_are_told_and_end_the_connection(path: Path, data: 
             assert await works(other)
 
 
+@pytest.mark.threat("Wire", "bad framing")
 async def test_headers_after_lines_end_the_connection(path: Path) -> None:
     async with wire(path, hot={"plugins.call": echo}), RawClient(path) as client:
         assert await works(client)
@@ -167,6 +171,7 @@ async def test_headers_after_lines_end_the_connection(path: Path) -> None:
         assert await client.closed()
 
 
+@pytest.mark.threat("Wire", "huge announced sizes")
 @both_framings
 async def test_a_message_over_the_limit_is_refused_and_the_connection_goes_on(path: Path, framing: Framing) -> None:
     limits = WireLimits(message_bytes=1000)
@@ -179,6 +184,7 @@ async def test_a_message_over_the_limit_is_refused_and_the_connection_goes_on(pa
             assert await works(client)
 
 
+@pytest.mark.threat("Wire", "huge announced sizes")
 async def test_an_announced_length_allocates_nothing(path: Path) -> None:
     async with wire(path, hot={"plugins.call": echo}), RawClient(path) as other:
         clients = []
@@ -200,6 +206,7 @@ def resident() -> int:
 # --- time -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.threat("Wire", "slow, silent and half-open clients")
 async def test_a_header_that_trickles_is_cut_off(path: Path) -> None:
     limits = WireLimits(header_idle_seconds=0.1)
     async with wire(path, limits=limits) as served:
@@ -216,6 +223,7 @@ async def test_a_header_that_trickles_is_cut_off(path: Path) -> None:
         await gone(served)
 
 
+@pytest.mark.threat("Wire", "slow, silent and half-open clients")
 @pytest.mark.parametrize(
     ("framing", "start"), [(Framing.HEADERS, b"Content-Length: 100\r\n\r\n{"), (Framing.LINES, b'{"jsonrpc":')]
 )
@@ -255,6 +263,7 @@ async def gone(served: Wire) -> None:
         await asyncio.sleep(0)
 
 
+@pytest.mark.threat("Wire", "clients that never read")
 async def test_who_never_reads_is_not_read_from_either(path: Path) -> None:
     """Its requests stay in the socket, nothing is lost, and others do not notice.
 
@@ -290,6 +299,7 @@ async def test_who_never_reads_is_not_read_from_either(path: Path) -> None:
         await sending
 
 
+@pytest.mark.threat("Wire", "clients that never read")
 async def test_who_never_reads_for_too_long_is_disconnected(path: Path) -> None:
     async with wire(path, hot={"plugins.call": echo}, stall_seconds=0.1) as served, RawClient(path) as other:
         with socket.socket(socket.AF_UNIX) as client:
@@ -321,6 +331,7 @@ def flood(client: socket.socket, path: Path) -> None:
     client.send(line * 60)
 
 
+@pytest.mark.threat("Wire", "clients that never read")
 async def test_notifications_to_who_never_reads_are_bounded(path: Path) -> None:
     limits = WireLimits(output_bytes=2_000_000)
     async with (
@@ -376,6 +387,7 @@ async def test_a_flood_of_one_client_does_not_hold_up_another(path: Path) -> Non
         assert turns > FLOOD / 100
 
 
+@pytest.mark.threat("Wire", "clients that come, go and send garbage")
 @pytest.mark.parametrize("seed", range(20))
 async def test_garbage_ends_nothing_but_its_own_connection(path: Path, seed: int) -> None:
     """Whole exchanges with bytes changed, dropped, doubled and swapped, in chunks of any size."""
@@ -407,6 +419,7 @@ async def test_garbage_ends_nothing_but_its_own_connection(path: Path, seed: int
             await asyncio.sleep(0)
 
 
+@pytest.mark.threat("Wire", "clients that come, go and send garbage")
 async def test_clients_that_come_and_go_leave_nothing(path: Path) -> None:
     async with wire(path, hot={"plugins.call": echo}) as served:
         for turn in range(200):

@@ -167,6 +167,7 @@ async def test_a_late_call_is_interrupted_and_answered_timeout(bench: Bench) -> 
     assert await again == b"1"
 
 
+@pytest.mark.threat("Guest", "worker that no longer listens")
 async def test_a_worker_that_ignores_the_interrupt_is_killed(bench: Bench) -> None:
     call = bench.worker.call("spin", b"null", timeout=0.01)
     queued = bench.worker.call("f", b"null", timeout=LONG)
@@ -323,6 +324,7 @@ LIES = {
 }
 
 
+@pytest.mark.threat("Guest", "worker that breaks its protocol")
 @pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
 async def test_a_worker_that_breaks_the_protocol_is_killed(bench: Bench, lie: bytes) -> None:
     calls = [bench.worker.call("f", b"null", timeout=LONG) for _ in range(2)]

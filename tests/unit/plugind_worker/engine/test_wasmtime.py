@@ -36,6 +36,7 @@ def test_an_unknown_engine_is_a_key_error() -> None:
         load("v8")
 
 
+@pytest.mark.threat("Guest", "invalid module, or a proposal that is off")
 @pytest.mark.parametrize(
     "module",
     [
@@ -161,6 +162,7 @@ def test_an_interrupt_ends_a_loop_and_only_that(engine: Engine, instantiate: Ins
     assert function(fresh, "g")() == (3,)
 
 
+@pytest.mark.threat("Guest", "infinite loop in bulk memory operations")
 def test_an_interrupt_ends_endless_bulk_operations(engine: Engine, instantiate: Instantiate) -> None:
     instance, _ = instantiate(
         '(module (memory 1000) (func (export "f")'
@@ -196,6 +198,7 @@ def test_a_late_interrupt_is_forgotten_when_rearmed(engine: Engine, instantiate:
     assert function(instance, "g")() == (3,)
 
 
+@pytest.mark.threat("Guest", "infinite loop in the start function")
 def test_the_start_function_can_be_interrupted(engine: Engine, instantiate: Instantiate) -> None:
     threading.Timer(0.05, engine.interrupt).start()
     with pytest.raises(Timeout):
@@ -209,6 +212,7 @@ def test_an_interrupt_that_came_early_stops_the_start(engine: Engine) -> None:
         engine.instantiate(module, [], limits=limits, interrupted=lambda: True)
 
 
+@pytest.mark.threat("Guest", "memory and table bombs")
 def test_memory_grows_to_the_cap_and_no_further(instantiate: Instantiate) -> None:
     instance, _ = instantiate(
         '(module (memory (export "memory") 1) (func (export "grow") (param i32) (result i32) local.get 0 memory.grow))',
@@ -225,6 +229,7 @@ def test_memory_grows_to_the_cap_and_no_further(instantiate: Instantiate) -> Non
     assert instance.read(11 * 65536 - 1, 1) == b"\0"
 
 
+@pytest.mark.threat("Guest", "memory and table bombs")
 def test_tables_grow_to_the_cap_and_no_further(instantiate: Instantiate) -> None:
     instance, _ = instantiate(
         "(module (table 1 funcref)"
@@ -235,6 +240,7 @@ def test_tables_grow_to_the_cap_and_no_further(instantiate: Instantiate) -> None
     assert function(instance, "grow")(1) == (2**32 - 1,)
 
 
+@pytest.mark.threat("Guest", "memory and table bombs")
 @pytest.mark.parametrize("declared", ["(memory 65536)", "(memory 100)", "(table 5000000 funcref)"])
 def test_wanting_too_much_from_the_start_is_a_memory_limit(instantiate: Instantiate, declared: str) -> None:
     with pytest.raises(MemoryLimit) as caught:

@@ -1,0 +1,60 @@
+"""Fixtures of the suites that need a real daemon; their ``conftest.py`` names those that it uses."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.harness.daemon import ROOT, Daemon
+
+from plugind_client import AsyncClient
+
+
+@pytest.fixture(scope="session")
+def plugins() -> Path:
+    """The folder with the test plugins."""
+    return ROOT / "tests" / "plugins"
+
+
+@pytest.fixture(scope="session")
+def examples() -> Path:
+    """The folder with the example plugins."""
+    return ROOT / "examples"
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
+    """Start daemons in a folder of the test's own; those still running at its end are stopped and must exit with 0."""
+    running: list[Daemon] = []
+
+    def run(*arguments: str, **popen: object) -> Daemon:
+        daemon = Daemon(tmp_path, *arguments, **popen)
+        running.append(daemon)
+        return daemon
+
+    yield run
+    for daemon in running:
+        daemon.close_pipes()
+        if daemon.process.poll() is None:
+            assert daemon.stop() == 0, daemon.log.read_text()
+            assert not daemon.socket.exists()
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """One daemon for a module's tests."""
+    running = Daemon(tmp_path_factory.mktemp("plugind"))
+    assert running.windows().is_dir()
+    yield running
+    assert running.stop() == 0, running.log.read_text()
+    assert not running.socket.exists()
+    assert "Traceback" not in running.log.read_text(), running.log.read_text()
+    assert not running.windows().exists()
+
+
+@pytest.fixture
+async def client(daemon: Daemon) -> AsyncIterator[AsyncClient]:
+    """A client of the module's daemon, which is left without plugins afterwards."""
+    async with AsyncClient.connect(daemon.socket, name="test") as connected:
+        yield connected
+        for info in await connected.list_plugins():
+            await connected.uninstall(info.plugin_id)

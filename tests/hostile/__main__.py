@@ -1,0 +1,56 @@
+"""``python -m tests.hostile``, which is ``make hostile``: every row of the threats, shown once more, and fuzzing.
+
+Exits with 0 only if each row has shown its stated outcome. ``--write`` puts the table into the documentation.
+"""
+
+import argparse
+import datetime as dt
+import importlib.metadata
+import os
+import platform
+import re
+import sys
+import time
+
+import pytest
+from tests.harness.daemon import ROOT
+from tests.hostile.table import Table
+
+PAGE = ROOT / "docs" / "threat-model.md"
+_BETWEEN = re.compile(r"(<!-- begin: make hostile WRITE=1 -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def main() -> int:
+    """Run, print, write."""
+    parser = argparse.ArgumentParser(prog="make hostile", description=__doc__)
+    parser.add_argument("--write", action="store_true", help="put the table into docs/threat-model.md")
+    parser.add_argument("--fuzz-seconds", type=int, default=60, help="guided fuzzing, all targets together")
+    parser.add_argument("--modules", type=int, default=300, help="how many modules are generated")
+    parser.add_argument("pytest", nargs="*", help="further arguments of pytest")
+    given = parser.parse_args()
+    os.environ |= {"HOSTILE_FUZZ_SECONDS": str(given.fuzz_seconds), "HOSTILE_MODULES": str(given.modules)}
+    table = Table()
+    began = time.monotonic()
+    status = pytest.main([str(ROOT / "tests"), "-m", "threat", "-q", *given.pytest], plugins=[table])
+    conditions = f"{describe()}; {time.monotonic() - began:.0f} s in all"
+    sys.stdout.write(f"\n{table.text()}\n\n{conditions}\n")
+    if given.write:
+        text = PAGE.read_text(encoding="utf-8")
+        filled = f"{conditions}.\n\n{table.markdown()}\n"
+        PAGE.write_text(_BETWEEN.sub(lambda found: f"{found[1]}{filled}{found[2]}", text), encoding="utf-8")
+    return 0 if status == pytest.ExitCode.OK and table.holds() else 1
+
+
+def describe() -> str:
+    """Say when and on what this ran."""
+    versions = {name: importlib.metadata.version(name) for name in ("plugind", "wasmtime")}
+    named = ", ".join(f"{name} {version}" for name, version in versions.items())
+    user = "root" if os.geteuid() == 0 else "an ordinary user"
+    return (
+        f"{dt.datetime.now(dt.UTC):%Y-%m-%d}: {platform.system()} {platform.release()} {platform.machine()}, "
+        f"{os.cpu_count()} processors, CPython {platform.python_version()}, {named}, as {user}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,94 @@
+"""The list of attacks that plugind must survive, each with what has to be seen. Tests say which rows they show.
+
+A test shows a row by ``@pytest.mark.threat(SECTION, ATTACK)``, wherever in the suite it stands; ``make hostile`` runs
+all of them, and a row that no test shows fails it.
+"""
+
+from typing import Final, NamedTuple
+
+Key = tuple[str, str]
+
+
+class Row(NamedTuple):
+    """One attack."""
+
+    section: str
+    attack: str
+    outcome: str
+
+    @property
+    def key(self) -> Key:
+        """What a test names."""
+        return self.section, self.attack
+
+
+def _section(name: str, rows: dict[str, str]) -> list[Row]:
+    return [Row(name, attack, outcome) for attack, outcome in rows.items()]
+
+
+ROWS: Final[tuple[Row, ...]] = (
+    *_section(
+        "Guest",
+        {
+            "infinite loop in a call": "Timeout at the deadline, by the engine's interrupt; the worker lives",
+            "infinite loop in the start function": "Timeout while loading; nothing is left running",
+            "infinite loop in bulk memory operations": "Timeout at the deadline; the worker lives",
+            "worker that no longer listens": "Timeout, and SIGKILL by deadline + 1 s",
+            "state after a trap": "a fresh instance, its hooks run again",
+            "memory and table bombs": "-1 at the cap while running, MemoryLimit while loading",
+            "recursion, unreachable, division, out of bounds": "Trap with the guest's stack; the next call works",
+            "compile bomb": "PackageInvalid, before it is compiled or at a limit of the compiling child",
+            "invalid module, or a proposal that is off": "refused at install with the reason, nothing written",
+            "import outside the list": "UnsupportedAbi naming it",
+            "lying pointers, lengths and texts": "a typed error, no copy above the cap; the next call works",
+            "host-call flood": "held to its rate; others are served",
+            "log flood": "held to its rate, what is dropped is counted; others are served",
+            "worker that breaks its protocol": "WorkerCrashed with cause `protocol`, killed, counted; the daemon lives",
+            "escape from inside a worker": "each system call denied; no environment, no descriptor but its channel",
+            "generated modules": "each call is a result or a typed error; the daemon and a bystander live",
+        },
+    ),
+    *_section(
+        "Supervision",
+        {
+            "worker killed by a signal": "its calls WorkerCrashed naming the signal; replaced; others unaffected",
+            "worker stopped": "Timeout, then killed and replaced",
+            "worker out of memory": "a typed error for its calls; others unaffected",
+            "crash loop": "quarantine of that version, which outlives a daemon restart",
+            "zygote killed": "its workers end with it, a new one takes over",
+            "daemon killed with -9": "no process outlives it; the next one takes over with all that was acknowledged",
+            "stale or foreign socket path": "stale: taken over; a live one or anything else: left alone, refused",
+            "clock jumps of ten years": "nothing: deadlines, restarts and files go on",
+            "64 descriptors": "accepting pauses without spinning, and recovers",
+            "disk full": "a typed error, or a clean error at start; old data whole",
+            "read-only data folder": "a typed error, or a clean error at start; old data whole",
+            "kernel without Landlock or seccomp": "refused, or degraded and said so, as configured",
+        },
+    ),
+    *_section(
+        "Wire",
+        {
+            "bad JSON": "a typed error, the connection goes on",
+            "bad framing": "an error, then closed",
+            "huge announced sizes": "refused or awaited; nothing allocated ahead",
+            "slow, silent and half-open clients": "only that client is closed, none waits for it",
+            "clients that never read": "not read from either, then closed; memory bounded",
+            "clients that come, go and send garbage": "nothing is left of them; others are served",
+            "10 000 pipelined requests": "each answered or Overloaded",
+            "id in use, batches of all kinds": "as JSON-RPC 2.0 says; bounded",
+            "another local user": "no access",
+        },
+    ),
+    *_section(
+        "Fuzzing",
+        {
+            "framing": "messages, or an error of the contract",
+            "envelopes": "a message, or an error of the contract",
+            "manifests": "a manifest, or ManifestInvalid with its path",
+            "worker messages, read by the daemon": "all calls answered, or the worker given up",
+            "worker messages, read by a worker": "answered, or the worker ends; never anything else",
+        },
+    ),
+)
+
+KEYS: Final[frozenset[Key]] = frozenset(row.key for row in ROWS)
