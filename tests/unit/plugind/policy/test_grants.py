@@ -21,7 +21,9 @@ def test_a_narrower_scope_than_requested_may_be_granted() -> None:
     assert grants.choose(["file.read:assets/luts"], REQUESTED) == {Permission("file.read", "assets/luts")}
 
 
-@pytest.mark.parametrize("text", ["timeline.write", "file.read", "file.read:**", "file.read:other", "nonsense", "timeline.read:x", ""])
+@pytest.mark.parametrize(
+    "text", ["timeline.write", "file.read", "file.read:**", "file.read:other", "nonsense", "timeline.read:x", ""]
+)
 def test_what_the_manifest_does_not_request_cannot_be_granted(text: str) -> None:
     with pytest.raises(InvalidParams) as caught:
         grants.choose([text], REQUESTED)
