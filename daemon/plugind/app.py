@@ -43,7 +43,7 @@ from plugind.supervisor.pool import Pool, Timings
 from plugind.supervisor.windows import WindowFolder
 from plugind_protocol import PROTOCOL_VERSION
 from plugind_protocol.errors import HostUnavailable
-from plugind_protocol.methods import EffectsChanged, EngineInfo, State, StateChanged
+from plugind_protocol.methods import EffectsChanged, EngineInfo, SandboxInfo, State, StateChanged
 
 _FAREWELL_SECONDS = 1.0
 """How long clients may take to read their last answers."""
@@ -100,6 +100,7 @@ async def _serve(
         ),
         max_queued=config.supervision.queued_calls,
         max_result_bytes=config.wire.message_bytes,
+        degrade=config.sandbox == "degrade",
     )
     windows = WindowFolder(hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16])
     try:
@@ -108,8 +109,9 @@ async def _serve(
             socket=endpoint.path,
             data_dir=os.fspath(data_dir),
             engines=[EngineInfo(name=engine.engine, version=engine.engine_version, available=True)],
-            layers=engine.layers,
+            sandbox=SandboxInfo(layers=engine.layers, missing=engine.missing, mode=config.sandbox),
         )
+        _report_sandbox(identity.sandbox)
         parts = _Parts(
             config,
             identity,
@@ -307,6 +309,22 @@ def _stop_with_stdin(stop: anyio.Event) -> Iterator[None]:
     finally:
         with contextlib.suppress(OSError):
             loop.remove_reader(descriptor)
+
+
+def _report_sandbox(sandbox: SandboxInfo) -> None:
+    """Say at start what confines workers, and what it means where something essential does not."""
+    missing = {layer.layer: layer.reason for layer in sandbox.missing}
+    _log.info("sandbox", mode=sandbox.mode, layers=sandbox.layers, missing=missing)
+    if any(layer.essential for layer in sandbox.missing):
+        _log.error(
+            "the sandbox is incomplete: "
+            + (
+                "plugins run all the same, as --sandbox degrade says"
+                if sandbox.mode == "degrade"
+                else "no plugin will run; --sandbox degrade accepts the risk"
+            ),
+            missing=sorted(layer.layer for layer in sandbox.missing if layer.essential),
+        )
 
 
 def _announce_ready(endpoint: Endpoint) -> None:

@@ -44,6 +44,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--project", metavar="FILE.otio", help="timeline that the headless host opens")
     parser.add_argument("--engine", choices=("wasmtime", "wasmer"), help=f"wasm engine (default: {Config().engine})")
+    parser.add_argument(
+        "--sandbox",
+        choices=("require", "degrade"),
+        help=f"without an essential layer: run no plugin, or run it all the same (default: {Config().sandbox})",
+    )
     parser.add_argument("--config", metavar="FILE.toml", help="further settings")
     parser.add_argument("--log-format", choices=("console", "json"), help=f"(default: {Config().log_format})")
     parser.add_argument(

@@ -67,6 +67,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     project: str | None = None
     """Timeline the headless host opens."""
     engine: Literal["wasmtime", "wasmer"] = "wasmtime"
+    sandbox: Literal["require", "degrade"] = "require" if sys.platform == "linux" else "degrade"
+    """What happens where an essential layer of the sandbox is missing: no plugin runs, or it runs all the same."""
     log_format: LogFormat = "console"
     exit_with_stdin: bool = False
     drain_seconds: float = 5.0

@@ -5,13 +5,17 @@ from collections.abc import Sequence
 
 from plugind_protocol.worker import Spawn
 from plugind_worker import compile as compiling
-from plugind_worker import lockdown
 from plugind_worker.channel import Channel
 from plugind_worker.engine.base import Engine
+from plugind_worker.lockdown import Ground
 from plugind_worker.loop import Worker
+from plugind_worker.sandbox.layer import Confinement, Job, Stage
+
+_WINDOWS = 248
+"""Frame windows that a worker may have open at once."""
 
 
-def run(engine: Engine, order: Spawn, descriptors: Sequence[int], *, parent: int) -> None:
+def run(engine: Engine, order: Spawn, descriptors: Sequence[int], *, parent: int, ground: Ground) -> None:
     """Do what was ordered; return when it is done.
 
     Args:
@@ -19,11 +23,26 @@ def run(engine: Engine, order: Spawn, descriptors: Sequence[int], *, parent: int
         order: To launch or to compile.
         descriptors: Those of the order.
         parent: The zygote's process id.
+        ground: What the zygote has given up already.
     """
-    layers = lockdown.apply(lockdown.Confinement(parent=parent, descriptors=descriptors))
+    lockdown = ground.child(
+        Confinement(
+            parent=parent,
+            descriptors=descriptors,
+            job=Job.LAUNCH if order.launch is not None else Job.COMPILE,
+            data_bytes=order.launch.memory_bytes if order.launch is not None else 0,
+            windows=_WINDOWS if order.launch is not None else 0,
+            late_code=engine.late_code,
+        ),
+        required=not order.degrade,
+    )
+    lockdown.apply(Stage.ENTRY)
     messages = socket.socket(fileno=descriptors[0])
     if order.launch is not None:
         worker = Worker(engine, order.launch, messages=messages, control=socket.socket(fileno=descriptors[1]))
-        worker.run(descriptors[2], layers=layers)
+        worker.run(descriptors[2], lockdown=lockdown)
     elif order.compile is not None:
-        compiling.run(engine, order.compile, channel=Channel(messages), source=descriptors[1], output=descriptors[2])
+        channel = Channel(messages)
+        compiling.run(
+            engine, order.compile, channel=channel, source=descriptors[1], output=descriptors[2], lockdown=lockdown
+        )

@@ -10,12 +10,15 @@ from plugind_protocol.worker import Compile, Compiled, Kind
 from plugind_worker import abi, caps, imports
 from plugind_worker.channel import Channel
 from plugind_worker.engine.base import Engine, EngineError
+from plugind_worker.lockdown import Lockdown
+from plugind_worker.sandbox.layer import Stage
 
 MAX_SOURCE_BYTES: Final = 64 * 1024 * 1024
 """Largest module or text, in bytes."""
+_CHUNK: Final = 1024 * 1024
 
 
-def run(engine: Engine, order: Compile, *, channel: Channel, source: int, output: int) -> None:
+def run(engine: Engine, order: Compile, *, channel: Channel, source: int, output: int, lockdown: Lockdown) -> None:
     """Compile and answer: READY with `Compiled`, or FAILED with the error.
 
     Args:
@@ -24,8 +27,12 @@ def run(engine: Engine, order: Compile, *, channel: Channel, source: int, output
         channel: Where the answer goes.
         source: Descriptor of the source, open for reading.
         output: Descriptor of an empty file, open for writing.
+        lockdown: What confines this process from before the source is looked at.
     """
+    for stage in (Stage.LOADED, Stage.LAST):
+        lockdown.apply(stage)
     try:
+        lockdown.check()
         compiled, artefact = compile_module(engine, _read(source), text=order.text)
         _write(output, artefact)
     except PlugindError as error:
@@ -62,11 +69,12 @@ def compile_module(engine: Engine, source: bytes, *, text: bool) -> tuple[Compil
 
 
 def _read(source: int) -> bytes:
-    with open(source, "rb", closefd=False) as file:
-        data = file.read(MAX_SOURCE_BYTES + 1)
+    data = bytearray()
+    while len(data) <= MAX_SOURCE_BYTES and (chunk := os.read(source, _CHUNK)):
+        data += chunk
     if len(data) > MAX_SOURCE_BYTES:
         raise PackageInvalid(f"the module is larger than {MAX_SOURCE_BYTES} bytes", cause="limit")
-    return data
+    return bytes(data)
 
 
 def _write(output: int, artefact: bytes) -> None:

@@ -15,6 +15,7 @@ from plugind_protocol.worker import CONTROL, Order
 
 START: Final = 0
 """Call number of making the first instance, before any call."""
+_STACK_BYTES: Final = 256 * 1024
 _HALF: Final = 1 << 31
 _MASK: Final = (1 << 32) - 1
 
@@ -44,7 +45,9 @@ class Control:
 
     def start(self) -> None:
         """Start the thread."""
+        before = threading.stack_size(_STACK_BYTES)  # what it reserves counts as memory of this process
         threading.Thread(target=self._serve, name="control", daemon=True).start()
+        threading.stack_size(before)
 
     def begin(self, number: int) -> bool:
         """Note that a call starts.

@@ -65,7 +65,7 @@ class Frames:
         self._frame_function("plugin_process_frame")
         if window.window in self._mapped:
             raise InvalidParams(f"window {window.window} is open already")
-        if not 0 < size <= MAX_WINDOW_BYTES or os.fstat(opened.descriptor).st_size < window.slot_bytes * window.slots:
+        if not 0 < size <= MAX_WINDOW_BYTES or _size_of(opened.descriptor) < window.slot_bytes * window.slots:
             raise InvalidParams(f"window {window.window} does not fit its file")
         self._limit(extra=size)
         try:
@@ -179,6 +179,10 @@ class Frames:
             raise Trap(f"plugin_alloc returned a pointer out of bounds: {error}", cause="trap") from error
         self._scratch = (pointer, wanted)
         return pointer
+
+
+def _size_of(descriptor: int) -> int:
+    return os.lseek(descriptor, 0, os.SEEK_END)  # looking at its status is a system call that a worker cannot make
 
 
 def _round_up(value: int, multiple: int) -> int:

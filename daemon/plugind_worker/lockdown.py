@@ -1,128 +1,165 @@
-"""What a child of the zygote gives up before it touches anything of a plugin's: a table of layers, applied in order.
+"""Puts a child of the zygote under the layers of its operating system, stage by stage, and keeps account of them.
 
-It must work for root and for ordinary users alike. A layer either holds or ends the process; one that a system may
-lack reports so by returning False.
+It works for root and for ordinary users alike. A layer that a system lacks is noted with the reason; whether a child
+may run without it is the supervisor's decision.
 """
 
-import ctypes
 import os
-import resource
-import signal
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
 
-MAX_DESCRIPTORS: Final = 256
-"""RLIMIT_NOFILE of a child: its channel, its module, and its frame windows."""
+from plugind_protocol.errors import SandboxIncomplete
+from plugind_protocol.worker import MissingLayer
+from plugind_worker.sandbox.layer import Confinement, Layer, Missing, Stage
 
-_LIBC: Final = ctypes.CDLL(None, use_errno=True)
-_PR_SET_PDEATHSIG: Final = 1
-_PR_SET_NO_NEW_PRIVS: Final = 38
-_SIGNALS: Final = (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+if sys.platform == "linux":
+    from plugind_worker.sandbox.linux import namespaces
+    from plugind_worker.sandbox.linux.table import LAYERS as _LAYERS
+elif sys.platform == "darwin":
+    from plugind_worker.sandbox.darwin import LAYERS as _LAYERS
+else:
+    from plugind_worker.sandbox.windows import LAYERS as _LAYERS
 
-
-class Confinement(msgspec.Struct, frozen=True):
-    """What the layers need to know."""
-
-    parent: int
-    """Process that must be alive for this one to live."""
-    descriptors: Sequence[int]
-    """Kept beside 0, 1 and 2."""
-
-
-def apply(confinement: Confinement) -> list[str]:
-    """Apply every layer.
-
-    Args:
-        confinement: What the layers need to know.
-
-    Returns:
-        Names of the layers that hold now.
-
-    Raises:
-        OSError: A layer could not be applied.
-    """
-    return [name for name, layer in LAYERS if layer(confinement)]
+LAYERS: Final[Sequence[Layer]] = _LAYERS
+"""The layers of this operating system, in the order in which they are applied."""
+_REPORT_BYTES: Final = 64 * 1024
 
 
-def die_with(parent: int) -> None:
-    """End this process by SIGKILL when its parent ends.
+class Lockdown:
+    """The layers of one process.
 
     Args:
-        parent: The parent's id, read before this process could have lost it.
+        confinement: What they need to know.
+        held: Layers that the process has inherited.
+        missing: Layers that it should have inherited and has not.
+        required: Whether the process must not go on without an essential layer.
+    """
+
+    def __init__(
+        self,
+        confinement: Confinement,
+        *,
+        held: Iterable[str] = (),
+        missing: Iterable[MissingLayer] = (),
+        required: bool = True,
+    ) -> None:
+        self.confinement = confinement
+        self._required = required
+        self.held = list(held)
+        self.missing = list(missing)
+
+    def apply(self, stage: Stage) -> None:
+        """Apply every layer of a stage; one that cannot be applied is noted as missing."""
+        for layer in LAYERS:
+            if layer.stage is not stage or self.confinement.job not in layer.jobs:
+                continue
+            try:
+                layer.apply(self.confinement)
+            except (Missing, OSError) as error:
+                self.missing.append(MissingLayer(layer.name, _reason(error), essential=layer.essential))
+            else:
+                self.held.append(layer.name)
+
+    def check(self) -> None:
+        """Make sure that the process may go on.
+
+        Raises:
+            SandboxIncomplete: An essential layer is required, and missing.
+        """
+        if self._required:
+            check(self.missing)
+
+
+def check(missing: Iterable[MissingLayer]) -> None:
+    """Make sure that every essential layer holds.
 
     Raises:
-        OSError: The kernel refused.
-        ProcessLookupError: The parent has ended already.
+        SandboxIncomplete: One is missing; the message names each, with the reason.
     """
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        raise ProcessLookupError(f"the parent {parent} is gone")
+    reasons = [f"{layer.layer} ({layer.reason})" for layer in missing if layer.essential]
+    if reasons:
+        raise SandboxIncomplete(f"this system cannot confine plugins as it must: without {', '.join(reasons)}")
 
 
-def own_session() -> None:
-    """Leave the terminal and the group of the parent; nothing to do for a session's leader."""
-    if os.getsid(0) != os.getpid():
-        os.setsid()
+class Ground:
+    """What the zygote gives up once, for all its children.
+
+    Args:
+        parent: The process that must be alive for the zygote to live.
+    """
+
+    def __init__(self, *, parent: int) -> None:
+        self._lockdown = Lockdown(Confinement(parent=parent))
+        self._lockdown.apply(Stage.ZYGOTE)
+        self._empty_root = _empty_root() if "namespaces" in self._lockdown.held else None
+
+    def child(self, confinement: Confinement, *, required: bool) -> Lockdown:
+        """Return what a child is put under.
+
+        Args:
+            confinement: What its layers need to know.
+            required: Whether it must not go on without an essential layer.
+        """
+        return Lockdown(
+            msgspec.structs.replace(confinement, empty_root=self._empty_root),
+            held=self._lockdown.held,
+            missing=self._lockdown.missing,
+            required=required,
+        )
+
+    def probe(self, *, late_code: bool) -> Lockdown:
+        """Find out what a worker will get, in a child that gets it, says so and ends.
+
+        Args:
+            late_code: Of the engine.
+
+        Returns:
+            What held in it.
+
+        Raises:
+            OSError: The child could not be made, or has said nothing.
+        """
+        reader, writer = os.pipe()
+        parent = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            status = 1
+            try:
+                lockdown = self.child(
+                    Confinement(parent=parent, descriptors=[writer], late_code=late_code), required=False
+                )
+                for stage in (Stage.ENTRY, Stage.LOADED, Stage.LAST):
+                    lockdown.apply(stage)
+                os.write(writer, msgspec.json.encode(_Report(lockdown.held, lockdown.missing)))
+                status = 0
+            finally:
+                os._exit(status)
+        os.close(writer)
+        with open(reader, "rb") as pipe:
+            data = pipe.read(_REPORT_BYTES)
+        _, status = os.waitpid(pid, 0)
+        if status:
+            raise ChildProcessError(f"the probe of the sandbox ended with {os.waitstatus_to_exitcode(status)}")
+        report = msgspec.json.decode(data, type=_Report)
+        return Lockdown(Confinement(parent=parent), held=report.held, missing=report.missing)
 
 
-def _signals(_: Confinement) -> bool:
-    signal.set_wakeup_fd(-1)
-    for number in _SIGNALS:
-        signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    return True
+class _Report(msgspec.Struct, frozen=True):
+    held: list[str]
+    missing: list[MissingLayer]
 
 
-def _parent_death(confinement: Confinement) -> bool:
-    die_with(confinement.parent)
-    return True
+def _empty_root() -> int | None:
+    if sys.platform != "linux":
+        return None
+    try:
+        return namespaces.empty_root()
+    except OSError:
+        return None  # its layer is reported as missing
 
 
-def _session(_: Confinement) -> bool:
-    own_session()
-    return True
-
-
-def _descriptors(confinement: Confinement) -> bool:
-    start = 3
-    for kept in sorted(confinement.descriptors):
-        os.closerange(start, kept)
-        start = kept + 1
-    os.closerange(start, os.sysconf("SC_OPEN_MAX"))
-    return True
-
-
-def _environment(_: Confinement) -> bool:
-    os.environ.clear()
-    return True
-
-
-def _rlimits(_: Confinement) -> bool:
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (MAX_DESCRIPTORS, MAX_DESCRIPTORS))
-    return True
-
-
-def _no_new_privs(_: Confinement) -> bool:
-    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
-    return True
-
-
-LAYERS: Final[tuple[tuple[str, Callable[[Confinement], bool]], ...]] = (
-    ("signals", _signals),
-    ("parent-death", _parent_death),
-    ("session", _session),
-    ("descriptors", _descriptors),
-    ("environment", _environment),
-    ("rlimits", _rlimits),
-    ("no-new-privs", _no_new_privs),
-)
-"""Name and function of each layer, in the order in which they are applied."""
-
-
-def _prctl(option: int, value: int) -> None:
-    if _LIBC.prctl(option, value, 0, 0, 0) != 0:
-        errno = ctypes.get_errno()
-        raise OSError(errno, f"prctl {option}: {os.strerror(errno)}")
+def _reason(error: Exception) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)

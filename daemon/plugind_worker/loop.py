@@ -24,9 +24,11 @@ from plugind_worker.abi import ABIS
 from plugind_worker.channel import Channel, ChannelClosedError
 from plugind_worker.console import Console
 from plugind_worker.control import START, Control
-from plugind_worker.engine.base import Engine, EngineError
+from plugind_worker.engine.base import Engine, EngineError, HostFunction, Module
 from plugind_worker.guest import Guest
 from plugind_worker.host_calls import HostCalls
+from plugind_worker.lockdown import Lockdown
+from plugind_worker.sandbox.layer import Stage
 from plugind_worker.wasi import Wasi
 
 Answer = tuple[Kind, bytes]
@@ -63,17 +65,21 @@ class Worker:
             Kind.LIMITS: self._limit,
         }
 
-    def run(self, artefact: int, *, layers: list[str]) -> None:
+    def run(self, artefact: int, *, lockdown: Lockdown) -> None:
         """Start the plugin and serve it until the supervisor closes the channel.
 
         Args:
             artefact: Descriptor of the compiled module.
-            layers: What confines this process, for the report.
+            lockdown: What confines this process, entirely from before anything of the plugin's runs.
         """
         self._control.begin(START)  # before the thread: an interrupt of the start may have arrived already
-        self._control.start()
         try:
-            self._start(artefact)
+            module, imports = self._load(artefact)
+            lockdown.apply(Stage.LOADED)
+            self._control.start()
+            lockdown.apply(Stage.LAST)
+            lockdown.check()
+            self._start(module, imports)
         except PlugindError as error:
             self._channel.send(Kind.FAILED, START, self._describe(error))
             return
@@ -81,7 +87,7 @@ class Worker:
             self._channel.send(Kind.FAILED, START, self._describe(_no_memory()))
             return
         self._end_call()
-        ready = Ready(abi=self._launch.abi, functions=self._guest.functions, layers=layers)
+        ready = Ready(abi=self._launch.abi, functions=self._guest.functions, layers=lockdown.held)
         self._channel.send(Kind.READY, START, msgspec.json.encode(ready))
         try:
             while True:
@@ -89,7 +95,8 @@ class Worker:
         except ChannelClosedError:
             return
 
-    def _start(self, artefact: int) -> None:
+    def _load(self, artefact: int) -> tuple[Module, list[HostFunction]]:
+        """Do what opens files and makes code executable, while this process can."""
         if self._launch.abi not in ABIS:
             raise UnsupportedAbi(f"this worker has no {self._launch.abi} ABI", hint=f"It has: {', '.join(ABIS)}.")
         try:
@@ -100,6 +107,10 @@ class Worker:
             os.close(artefact)
         calls = HostCalls(self._channel, self._control, self._console, max_params_bytes=self._launch.max_result_bytes)
         imports = [*calls.functions(), *Wasi(self._console, self._control).functions()]
+        self._engine.prepare(imports)
+        return module, imports
+
+    def _start(self, module: Module, imports: list[HostFunction]) -> None:
         self._guest = Guest(
             self._engine, module, self._launch, imports=imports, interrupted=lambda: self._control.fired
         )

@@ -16,8 +16,11 @@ from typing import Final
 import msgspec
 
 from plugind_protocol.worker import Exited, Spawn, Spawned, ZygoteMessage, ZygoteReady
-from plugind_worker import child, engine, lockdown
+from plugind_worker import child, engine
 from plugind_worker.engine.base import Engine
+from plugind_worker.lockdown import Ground
+from plugind_worker.sandbox import process
+from plugind_worker.sandbox.linux import privileges
 
 MAX_DATAGRAM: Final = 64 * 1024
 _DESCRIPTORS: Final = 3
@@ -32,19 +35,20 @@ def run(descriptor: int, engine_name: str) -> None:
         engine_name: The engine to import.
     """
     parent = os.getppid()
-    lockdown.own_session()
-    lockdown.die_with(parent)
+    process.own_session()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.clear()
-    _silence()
+    process.silence((0, 1))  # stderr stays, for reports of bugs
     # The engine's handlers pass what is no trap of a guest's on to those set before. Without these they would put the
     # default back and return, so that a SIGSEGV that somebody sent would have no effect.
     faulthandler.enable(all_threads=False)
     loaded = engine.load(engine_name)
     gc.collect()
     gc.freeze()
+    ground = Ground(parent=parent)
+    privileges.die_with(parent)  # last, since a change of privileges would undo it
     with socket.socket(fileno=descriptor) as sock:
-        Zygote(sock, loaded).serve()
+        Zygote(sock, loaded, ground).serve()
 
 
 class Zygote:
@@ -53,11 +57,14 @@ class Zygote:
     Args:
         sock: The socket to the supervisor.
         engine: The engine that children inherit.
+        ground: What children inherit of the sandbox.
     """
 
-    def __init__(self, sock: socket.socket, engine: Engine) -> None:
+    def __init__(self, sock: socket.socket, engine: Engine, ground: Ground) -> None:
         self._sock = sock
         self._engine = engine
+        self._ground = ground
+        self._probed = ground.probe(late_code=engine.late_code)
         self._alarm, wakeup = socket.socketpair()
         for end in (self._alarm, wakeup):
             end.settimeout(0)
@@ -71,7 +78,8 @@ class Zygote:
             engine=self._engine.name,
             engine_version=self._engine.version,
             settings=self._engine.settings,
-            layers=[name for name, _ in lockdown.LAYERS],
+            layers=self._probed.held,
+            missing=self._probed.missing,
         )
         self._send(ZygoteMessage(ready=ready))
         poll = select.poll()
@@ -117,7 +125,7 @@ class Zygote:
         except OSError as error:
             return None, Spawned(number=order.number, pid=0, error=f"cannot fork: {error.strerror}")
         if pid == 0:
-            _become(lambda: child.run(self._engine, order, descriptors, parent=parent))
+            _become(lambda: child.run(self._engine, order, descriptors, parent=parent, ground=self._ground))
         return os.pidfd_open(pid), Spawned(number=order.number, pid=pid)
 
     def _fault(self, order: Spawn, descriptors: Sequence[int]) -> str:
@@ -158,12 +166,3 @@ def _become(run: Callable[[], None]) -> None:
         sys.excepthook(*sys.exc_info())
     finally:
         os._exit(status)
-
-
-def _silence() -> None:
-    """Let stdin and stdout lead nowhere; stderr stays, for reports of bugs."""
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nowhere, 0)
-    os.dup2(nowhere, 1)
-    if nowhere > 2:
-        os.close(nowhere)

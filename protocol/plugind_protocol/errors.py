@@ -18,7 +18,7 @@ class ErrorObject(msgspec.Struct, omit_defaults=True):
 
 
 class ErrorData(msgspec.Struct, rename="camel", omit_defaults=True):
-    """``data`` of the errors this project defines (codes -32001 … -32018)."""
+    """``data`` of the errors this project defines (codes -32001 … -32019)."""
 
     kind: str
     hint: str = ""
@@ -249,6 +249,13 @@ class PluginError(PlugindError):
     default_hint = "The plugin's own error is in data.error."
 
 
+class SandboxIncomplete(PlugindError):
+    """This system lacks an essential layer of the sandbox, and the settings require them all."""
+
+    code = -32019
+    default_hint = "Use a kernel that has it, or accept the risk and start plugind with --sandbox degrade."
+
+
 BY_CODE: dict[int, type[PlugindError]] = {
     cls.code: cls
     for cls in (
@@ -276,6 +283,7 @@ BY_CODE: dict[int, type[PlugindError]] = {
         UnsupportedAbi,
         FunctionNotFound,
         PluginError,
+        SandboxIncomplete,
     )
 }
 """Class of every code of the contract."""

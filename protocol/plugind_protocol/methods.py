@@ -10,6 +10,7 @@ import msgspec
 
 from plugind_protocol.frames import PixelFormat
 from plugind_protocol.manifest import Limits
+from plugind_protocol.worker import MissingLayer
 
 
 class Struct(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True, kw_only=True):
@@ -122,9 +123,14 @@ class DaemonInfo(Struct, frozen=True):
 
 
 class SandboxInfo(Struct, frozen=True, omit_defaults=False):
-    """Which layers each worker is put under on this machine."""
+    """What confines each worker on this machine."""
 
     layers: list[str]
+    """Layers that hold: tried out when the engine was started."""
+    missing: list[MissingLayer] = []
+    """Layers that do not, each with the reason."""
+    mode: Literal["require", "degrade"] = "require"
+    """Whether workers are refused, or run all the same, where an essential layer is missing."""
 
 
 class EngineInfo(Struct, frozen=True):

@@ -82,6 +82,15 @@ class Order(enum.IntEnum):
     """The descriptor of the window of this number is attached."""
 
 
+class MissingLayer(msgspec.Struct, frozen=True):
+    """A layer of the sandbox that this system does not have."""
+
+    layer: str
+    reason: str
+    essential: bool
+    """Whether the sandbox is incomplete without it."""
+
+
 class Ready(msgspec.Struct):
     """What a worker says when it can take calls."""
 
@@ -153,6 +162,8 @@ class Spawn(msgspec.Struct):
     number: int
     launch: Launch | None = None
     compile: Compile | None = None
+    degrade: bool = False
+    """The child goes on where essential layers of the sandbox are missing."""
 
 
 class Spawned(msgspec.Struct):
@@ -179,7 +190,9 @@ class ZygoteReady(msgspec.Struct):
     settings: str
     """Fingerprint of engine and settings; compiled artefacts carry over only between equal ones."""
     layers: list[str] = []
-    """The sandbox layers that every child is put under on this machine."""
+    """The sandbox layers that hold in a worker on this machine: tried out, not assumed."""
+    missing: list[MissingLayer] = []
+    """Those that do not."""
 
 
 class ZygoteMessage(msgspec.Struct, omit_defaults=True):

@@ -36,7 +36,7 @@ class Identity(msgspec.Struct, frozen=True):
     socket: str
     data_dir: str
     engines: list[EngineInfo]
-    layers: list[str]
+    sandbox: SandboxInfo
 
 
 class DaemonService:
@@ -86,7 +86,7 @@ class DaemonService:
         return InitializeResult(
             protocol_version=PROTOCOL_VERSION,
             daemon=DaemonInfo(name="plugind", version=__version__),
-            sandbox=SandboxInfo(layers=self._identity.layers),
+            sandbox=self._identity.sandbox,
             engines=self._identity.engines,
         )
 
@@ -106,7 +106,7 @@ class DaemonService:
             host=self._config.host,
             clients=len(self._sessions),
             plugins=dict(Counter(runtime.state for runtime in self._catalog.runtimes.values())),
-            sandbox=SandboxInfo(layers=self._identity.layers),
+            sandbox=self._identity.sandbox,
             engines=self._identity.engines,
         )
 

@@ -41,13 +41,23 @@ class Pool:
         timings: How long things may take.
         max_queued: Calls that may wait per worker.
         max_result_bytes: Largest result of a guest.
+        degrade: Children go on where essential layers of the sandbox are missing.
     """
 
-    def __init__(self, artefacts: ArtefactCache, *, timings: Timings, max_queued: int, max_result_bytes: int) -> None:
+    def __init__(
+        self,
+        artefacts: ArtefactCache,
+        *,
+        timings: Timings,
+        max_queued: int,
+        max_result_bytes: int,
+        degrade: bool = False,
+    ) -> None:
         self._artefacts = artefacts
         self._timings = timings
         self._max_queued = max_queued
         self._max_result_bytes = max_result_bytes
+        self._degrade = degrade
         self._zygotes: dict[str, Zygote] = {}
         self._workers: set[Worker] = set()
         self._compiling = anyio.CapacityLimiter(1)
@@ -112,7 +122,7 @@ class Pool:
         try:
             with their_messages, their_control:
                 sent = [their_messages.fileno(), their_control.fileno(), descriptor]
-                child = await self._zygotes[plan.engine].spawn(order, sent)
+                child = await self._zygotes[plan.engine].spawn(order, sent, degrade=self._degrade)
         except BaseException:
             messages.close()
             control.close()
@@ -187,7 +197,9 @@ class Pool:
         try:
             with theirs:
                 child = await self._zygotes[engine].spawn(
-                    Compile(engine=engine, text=text), [theirs.fileno(), module, output]
+                    Compile(engine=engine, text=text),
+                    [theirs.fileno(), module, output],
+                    degrade=self._degrade,
                 )
         except BaseException:
             ours.close()

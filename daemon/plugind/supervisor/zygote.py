@@ -95,12 +95,13 @@ class Zygote:
                 self.stop()
                 raise StartupError(f"the {self._engine} zygote was not ready within {_START_SECONDS:.0f} s") from exc
 
-    async def spawn(self, order: Launch | Compile, descriptors: list[int]) -> Child:
+    async def spawn(self, order: Launch | Compile, descriptors: list[int], *, degrade: bool = False) -> Child:
         """Fork one child.
 
         Args:
             order: What it should be.
             descriptors: What it gets, in the order that `plugind_protocol.worker` says; the caller keeps its own.
+            degrade: It goes on where essential layers of the sandbox are missing.
 
         Returns:
             The child.
@@ -112,7 +113,8 @@ class Zygote:
         assert self._socket is not None
         self._number += 1
         number = self._number
-        request = Spawn(number, launch=order) if isinstance(order, Launch) else Spawn(number, compile=order)
+        launch = order if isinstance(order, Launch) else None
+        request = Spawn(number, launch=launch, compile=order if isinstance(order, Compile) else None, degrade=degrade)
         answer: asyncio.Future[Child] = asyncio.get_running_loop().create_future()
         self._spawns[number] = answer
         try:

@@ -181,6 +181,10 @@ class Engine(Protocol):
     settings: str
     """Fingerprint of engine, version, machine and settings: artefacts carry over only between equal ones."""
 
+    late_code: bool
+    """Whether instances need machine code that is made when the module is loaded already; a worker's lockdown must then
+    allow it, and is the weaker for it."""
+
     def assemble(self, text: bytes) -> bytes:
         """Turn WebAssembly text into a binary module.
 
@@ -203,6 +207,13 @@ class Engine(Protocol):
 
         Raises:
             EngineError: It does not fit this engine.
+        """
+
+    def prepare(self, imports: Sequence[HostFunction]) -> None:
+        """Make whatever calls of host functions need, while this process may still make code executable.
+
+        Args:
+            imports: Everything that later instances will be offered.
         """
 
     def instantiate(

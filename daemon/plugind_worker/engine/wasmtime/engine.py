@@ -8,6 +8,7 @@ import wasmtime
 
 from plugind_worker.engine.base import EngineError, Export, HostFunction, Import, Limits, Module
 from plugind_worker.engine.wasmtime import config, traps, types
+from plugind_worker.engine.wasmtime.bridge import Bridge
 from plugind_worker.engine.wasmtime.instance import WasmtimeInstance
 
 
@@ -36,12 +37,14 @@ class WasmtimeEngine:
     """Wasmtime with our settings; see `plugind_worker.engine.base.Engine`."""
 
     name = "wasmtime"
+    late_code = False
 
     def __init__(self) -> None:
         self.version = config.version()
         self.settings = config.fingerprint(self.version)
         self._engine = wasmtime.Engine(config.build())
         self._increment = self._engine.increment_epoch
+        self._bridge = Bridge()
 
     def assemble(self, text: bytes) -> bytes:
         """Turn WebAssembly text into a binary module."""
@@ -74,6 +77,10 @@ class WasmtimeEngine:
             reason = traps.reason_of(error) if isinstance(error, wasmtime.WasmtimeError) else str(error)
             raise EngineError(reason) from error
 
+    def prepare(self, imports: Sequence[HostFunction]) -> None:
+        """Make the callbacks that every instance to come will use."""
+        self._bridge.prepare(imports)
+
     def instantiate(
         self,
         module: Module,
@@ -86,7 +93,7 @@ class WasmtimeEngine:
         assert isinstance(module, WasmtimeModule)
         needed = {(i.module, i.name) for i in module.imports}
         signatures = {e.name: e.signature for e in module.exports if e.signature is not None}
-        instance = WasmtimeInstance(self._engine, signatures, limits=limits)
+        instance = WasmtimeInstance(self._engine, signatures, bridge=self._bridge, limits=limits)
         try:
             offered = [function for function in imports if (function.module, function.name) in needed]
             instance.start(module.raw, offered, interrupted=interrupted)

@@ -11,6 +11,7 @@ from wasmtime import _ffi
 from plugind_protocol.errors import MemoryLimit, PlugindError, Timeout
 from plugind_worker.engine.base import EngineError, Function, HostFunction, Limits, OutOfBoundsError, Signature
 from plugind_worker.engine.wasmtime import capi, traps, types
+from plugind_worker.engine.wasmtime.bridge import Bridge
 
 _MAX_TABLES: Final = 16
 _NO_FINALIZER: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(0)
@@ -24,11 +25,16 @@ class WasmtimeInstance:
     Args:
         engine: The engine.
         signatures: Of the module's exported functions.
+        bridge: How its guest reaches host functions.
         limits: What the instance may take.
     """
 
-    def __init__(self, engine: wasmtime.Engine, signatures: dict[str, Signature], *, limits: Limits) -> None:
+    def __init__(
+        self, engine: wasmtime.Engine, signatures: dict[str, Signature], *, bridge: Bridge, limits: Limits
+    ) -> None:
         self._engine = engine
+        self._bridge = bridge
+        self._number = bridge.enter(self)
         self._signatures = signatures
         self._limits = limits
         self._store: Any = _ffi.wasmtime_store_new(engine.ptr(), None, _NO_FINALIZER)
@@ -111,8 +117,18 @@ class WasmtimeInstance:
         """Let the next interrupt, and none before it, end a call."""
         _ffi.wasmtime_context_set_epoch_deadline(ctypes.cast(self._context, ctypes.POINTER(_ffi.wasmtime_context_t)), 1)
 
+    def called(self, caller: int) -> None:
+        """Note the caller, through which exports are reached while the start function runs."""
+        if self._instance is None:
+            self._caller = caller
+
+    def failed(self, error: BaseException) -> None:
+        """Note what a host function raised; `_raise` raises it again."""
+        self._failure = error
+
     def close(self) -> None:
         """Give everything back."""
+        self._bridge.leave(self._number)
         if self._store is not None:
             _ffi.wasmtime_store_delete(self._store)
         self._store = None
@@ -171,36 +187,16 @@ class WasmtimeInstance:
         return invoke
 
     def _define(self, linker: Any, function: HostFunction) -> None:
-        callback = capi.Callback(self._bridge(function))
+        callback = self._bridge.callback(function)
         self._callbacks.append(callback)
         module, name = function.module.encode(), function.name.encode()
         functype = types.functype(function.signature)  # owns what its pointer points to
         error = capi.define_func(
             *(linker, module, len(module), name, len(name)),
-            *(functype.ptr(), ctypes.cast(callback, ctypes.c_void_p), None, None),
+            *(functype.ptr(), ctypes.cast(callback, ctypes.c_void_p), self._number, None),
         )
         if error:
             raise EngineError(traps.take_reason(error))
-
-    def _bridge(self, function: HostFunction) -> Callable[[int, int, int, int], int]:
-        """Make what the engine calls: raw values in, raw value out, exceptions as a trap that is raised again above."""
-        params, result = types.raw_layout(function.signature.params), types.raw_layout(function.signature.results)
-        handler = function.handler
-        returns = bool(function.signature.results)
-
-        def entry(_data: int, caller: int, values: int, _count: int) -> int:
-            try:
-                if self._instance is None:
-                    self._caller = caller
-                answer = handler(self, *params.unpack(ctypes.string_at(values, params.size)))
-                if returns:
-                    ctypes.memmove(values, result.pack(answer), result.size)
-            except BaseException as error:  # raised again by `_raise`, once the engine has unwound the guest
-                self._failure = error
-                return int(capi.trap_new(b"host function", 13))
-            return 0
-
-        return entry
 
     def _raise(self, error: int | None, trap: int | None) -> None:
         """Raise what ended a call: the guest's own trap, or the error that a host function's exception became."""

@@ -1,0 +1,31 @@
+"""Calling the kernel where the C library has no function for it."""
+
+import ctypes
+import os
+from typing import Final
+
+_LIBC: Final = ctypes.CDLL(None, use_errno=True)
+_LIBC.syscall.restype = ctypes.c_long
+
+word = ctypes.c_long
+"""Type of an argument that is a number: as wide as a register."""
+
+
+def call(number: int, *args: "ctypes.c_long | ctypes.Array[ctypes.c_uint64] | bytes | None") -> int:
+    """Make a system call.
+
+    Args:
+        number: Its number on this machine.
+        args: Numbers as `word`, pointers as arrays, bytes or None.
+
+    Returns:
+        What the kernel returned.
+
+    Raises:
+        OSError: The kernel refused.
+    """
+    result = int(_LIBC.syscall(word(number), *args))
+    if result < 0:
+        errno = ctypes.get_errno()
+        raise OSError(errno, os.strerror(errno))
+    return result
