@@ -3,16 +3,15 @@
 import socket
 from collections.abc import Sequence
 
-from plugind_protocol.worker import Spawn
+import msgspec
+
+from plugind_protocol.worker import Launch, Spawn
 from plugind_worker import compile as compiling
 from plugind_worker.channel import Channel
 from plugind_worker.engine.base import Engine
 from plugind_worker.lockdown import Ground
 from plugind_worker.loop import Worker
 from plugind_worker.sandbox.layer import Confinement, Job, Stage
-
-_WINDOWS = 248
-"""Frame windows that a worker may have open at once."""
 
 
 def run(engine: Engine, order: Spawn, descriptors: Sequence[int], *, parent: int, ground: Ground) -> None:
@@ -25,17 +24,8 @@ def run(engine: Engine, order: Spawn, descriptors: Sequence[int], *, parent: int
         parent: The zygote's process id.
         ground: What the zygote has given up already.
     """
-    lockdown = ground.child(
-        Confinement(
-            parent=parent,
-            descriptors=descriptors,
-            job=Job.LAUNCH if order.launch is not None else Job.COMPILE,
-            data_bytes=order.launch.memory_bytes if order.launch is not None else 0,
-            windows=_WINDOWS if order.launch is not None else 0,
-            late_code=engine.late_code,
-        ),
-        required=not order.degrade,
-    )
+    confinement = Confinement(parent=parent, descriptors=descriptors, late_code=engine.late_code)
+    lockdown = ground.child(_limited(confinement, order.launch), required=not order.degrade)
     lockdown.apply(Stage.ENTRY)
     messages = socket.socket(fileno=descriptors[0])
     if order.launch is not None:
@@ -46,3 +36,14 @@ def run(engine: Engine, order: Spawn, descriptors: Sequence[int], *, parent: int
         compiling.run(
             engine, order.compile, channel=channel, source=descriptors[1], output=descriptors[2], lockdown=lockdown
         )
+
+
+def _limited(confinement: Confinement, launch: Launch | None) -> Confinement:
+    if launch is None:
+        return msgspec.structs.replace(confinement, job=Job.COMPILE)
+    return msgspec.structs.replace(
+        confinement,
+        data_bytes=launch.memory_bytes,
+        cpu_seconds=launch.cpu_seconds,
+        file_descriptors=launch.file_descriptors,
+    )

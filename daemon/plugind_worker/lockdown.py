@@ -138,8 +138,8 @@ class Ground:
             finally:
                 os._exit(status)
         os.close(writer)
-        with open(reader, "rb") as pipe:
-            data = pipe.read(_REPORT_BYTES)
+        data = b"".join(iter(lambda: os.read(reader, _REPORT_BYTES), b""))
+        os.close(reader)
         _, status = os.waitpid(pid, 0)
         if status:
             raise ChildProcessError(f"the probe of the sandbox ended with {os.waitstatus_to_exitcode(status)}")

@@ -136,6 +136,10 @@ class Launch(msgspec.Struct):
     """Largest result or host-call params copied out of the guest, in bytes."""
     log_messages_per_second: int = 1000
     """Console messages beyond this are dropped; as many again may come at once."""
+    cpu_seconds: int | None = None
+    """Processor time of the whole process."""
+    file_descriptors: int | None = None
+    """Descriptors of the whole process."""
 
 
 class Compile(msgspec.Struct):

@@ -121,7 +121,7 @@ def shows(expected: str, output: str) -> bool:
         ("cli.md", list(COMMANDS)),
         ("troubleshooting.md", [kind.__name__ for kind in BY_CODE.values()]),
         ("troubleshooting.md", [str(code) for code in BY_CODE]),
-        ("../SECURITY.md", [name for name, _ in LAYERS]),
+        ("../SECURITY.md", [layer.name for layer in LAYERS]),
         ("configuration.md", [*msgspec.structs.asdict(Config())]),
     ],
 )

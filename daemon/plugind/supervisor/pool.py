@@ -11,7 +11,6 @@ import msgspec
 import structlog
 
 from plugind.policy.plan import LaunchPlan
-from plugind.supervisor import resources
 from plugind.supervisor.artefacts import ArtefactCache
 from plugind.supervisor.channel import Channel
 from plugind.supervisor.meter import Meter
@@ -118,6 +117,8 @@ class Pool:
             table_elements=plan.limits.table_elements or _TABLE_ELEMENTS,
             max_result_bytes=plan.limits.message_bytes or self._max_result_bytes,
             log_messages_per_second=plan.limits.log_messages_per_second or MAX_LOG_RATE,
+            cpu_seconds=plan.limits.cpu_seconds,
+            file_descriptors=plan.limits.file_descriptors,
         )
         try:
             with their_messages, their_control:
@@ -137,7 +138,6 @@ class Pool:
         worker.gone.add_done_callback(lambda _: self._workers.discard(worker))
         await worker.attach(messages, control)
         await self._until_ready(worker)
-        resources.change(worker.pid, plan.limits)
         return worker
 
     async def stop(self) -> None:

@@ -36,7 +36,7 @@ if sys.platform == "linux":
         """Set the limits that are given, of a process that may have ended meanwhile.
 
         A worker over ``cpu_seconds`` is ended by SIGXCPU. Memory is kept by the engine's limiter, and by the limit
-        that the worker puts on itself before it meets the plugin.
+        that the worker puts on itself before it meets the plugin; `allow_memory` moves that.
 
         Args:
             pid: The worker.
@@ -44,11 +44,29 @@ if sys.platform == "linux":
         """
         with contextlib.suppress(ProcessLookupError):
             if limits.cpu_seconds is not None:
-                resource.prlimit(pid, resource.RLIMIT_CPU, (limits.cpu_seconds, limits.cpu_seconds + 1))
+                _, hard = resource.prlimit(pid, resource.RLIMIT_CPU)
+                resource.prlimit(pid, resource.RLIMIT_CPU, (limits.cpu_seconds, hard))  # without root none could rise
             if limits.file_descriptors is not None:
                 _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
                 resource.prlimit(pid, resource.RLIMIT_NOFILE, (min(limits.file_descriptors, hard), hard))
+
+    def allow_memory(pid: int, more_bytes: int) -> None:
+        """Move the limit of private memory of a worker, which may have ended meanwhile.
+
+        Args:
+            pid: The worker.
+            more_bytes: By how much; less than nothing lowers it.
+        """
+        with contextlib.suppress(ProcessLookupError):
+            soft, hard = resource.prlimit(pid, resource.RLIMIT_DATA)
+            if soft != resource.RLIM_INFINITY:
+                moved = soft + more_bytes
+                soft = moved if hard == resource.RLIM_INFINITY else min(moved, hard)
+                resource.prlimit(pid, resource.RLIMIT_DATA, (soft, hard))
 else:
 
     def change(pid: int, limits: Limits) -> None:
         """Do nothing: limits of another process cannot be changed on this system."""
+
+    def allow_memory(pid: int, more_bytes: int) -> None:
+        """Do nothing, likewise."""

@@ -46,6 +46,12 @@ _SPENT: Final = (-signal.SIGXCPU,) if sys.platform != "win32" else ()
 _OUR_OWN: Final = frozenset((Kind.PING, Kind.LIMITS))
 """Calls that nobody but us makes, and that do not count."""
 
+_MEANINGS: Final = {
+    signal.SIGSYS: ": it made a system call that its sandbox forbids",
+    signal.SIGXCPU: ": it used all the processor time that it may",
+}
+"""What a signal says, where the system sends it for one reason only."""
+
 _error_decoder: Final = msgspec.json.Decoder(ErrorObject)
 _error_encoder: Final = msgspec.json.Encoder()
 
@@ -134,6 +140,9 @@ class Worker:
         self._sent_bytes = 0
         self._queue: deque[Call] = deque()
         self._host_calls = _host_call_rate(plan.limits)
+        self._memory_bytes = plan.limits.memory_bytes or MAX_MEMORY_BYTES
+        self._windows: dict[int, int] = {}  # bytes of each that is open
+        self._window_bytes = 0  # most that were open at once
         self._hosting: int | None = None  # the call whose host call is being answered
         self._killer: asyncio.TimerHandle | None = None
         self._stopping = False
@@ -198,12 +207,15 @@ class Worker:
 
     def open_window(self, window: Window, descriptor: int, *, timeout: float) -> Call:
         """Share a window of frames with the guest."""
+        self._windows[window.window] = window.slot_bytes * window.slots
+        self._allow_windows()
         if self._channel is not None and not self._channel.order(Order.WINDOW, window.window, descriptor):
             self.kill("it does not read its control socket")
         return self._submit(Kind.WINDOW_OPEN, _error_encoder.encode(window), "frames.open", timeout)
 
     def close_window(self, window: Window, *, timeout: float) -> Call:
         """Take a window of frames away from the guest."""
+        self._windows.pop(window.window, None)
         return self._submit(Kind.WINDOW_CLOSE, _error_encoder.encode(window), "frames.close", timeout)
 
     @property
@@ -218,12 +230,25 @@ class Worker:
     def limit(self, limits: Limits, *, timeout: float) -> Call:
         """Change the limits of the running worker; those that only count at its start stay as they are."""
         resources.change(self.pid, limits)
+        memory_bytes = limits.memory_bytes or MAX_MEMORY_BYTES
+        resources.allow_memory(self.pid, memory_bytes - self._memory_bytes)
+        self._memory_bytes = memory_bytes
         self._host_calls = _host_call_rate(limits)
         live = LiveLimits(
-            memory_bytes=limits.memory_bytes or MAX_MEMORY_BYTES,
+            memory_bytes=memory_bytes,
             log_messages_per_second=limits.log_messages_per_second or MAX_LOG_RATE,
         )
         return self._submit(Kind.LIMITS, _error_encoder.encode(live), "plugins.setResourceLimits", timeout)
+
+    def _allow_windows(self) -> None:
+        """Let the worker's memory hold the windows: each is the guest's own before the shared file is laid over it.
+
+        What a guest has grown by it keeps, so that this never goes down.
+        """
+        wanted = sum(self._windows.values())
+        if wanted > self._window_bytes:
+            resources.allow_memory(self.pid, wanted - self._window_bytes)
+            self._window_bytes = wanted
 
     def answer_host_call(self, number: int, result: bytes | msgspec.Raw | PlugindError) -> None:
         """Answer the guest's host call, if the guest still waits for it."""
@@ -462,7 +487,8 @@ class Worker:
         if code >= 0:
             return f"its worker exited with status {code}"
         try:
-            return f"its worker was killed by {signal.Signals(-code).name}"
+            number = signal.Signals(-code)
+            return f"its worker was killed by {number.name}{_MEANINGS.get(number, '')}"
         except ValueError:
             return f"its worker was killed by signal {-code}"
 

@@ -35,11 +35,11 @@ class Confinement(msgspec.Struct, frozen=True, kw_only=True):
     """Kept beside 0, 1 and 2, which lead nowhere."""
     job: Job = Job.LAUNCH
     data_bytes: int = 0
-    """What the guest may take beyond what the process itself needs: its memory and its windows."""
+    """What the guest may take beyond what the process itself needs."""
     cpu_seconds: int | None = None
     """Processor time of the whole process."""
-    windows: int = 0
-    """How many descriptors it may be given later."""
+    file_descriptors: int | None = None
+    """Descriptors that it may have."""
     late_code: bool = False
     """The engine makes code executable after the module is loaded."""
     empty_root: int | None = None

@@ -2,6 +2,7 @@
 
 import collections
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -169,6 +170,8 @@ class Peer:
         self.control.sendall(CONTROL.pack(Order.INTERRUPT, number))
 
     def open_window(self, window: Window, descriptor: int) -> bytes:
+        soft, hard = resource.prlimit(self.pid, resource.RLIMIT_DATA)
+        resource.prlimit(self.pid, resource.RLIMIT_DATA, (soft + window.slot_bytes * window.slots, hard))
         socket.send_fds(self.control, [CONTROL.pack(Order.WINDOW, window.window)], [descriptor])
         return self.answer(self.send(Kind.WINDOW_OPEN, msgspec.json.encode(window)))
 

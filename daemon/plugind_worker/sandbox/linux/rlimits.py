@@ -1,10 +1,11 @@
 """Resource limits of a child.
 
-The hard limit of memory stays where it was: the daemon moves the soft one while the plugin runs, and the system call
-filter keeps the child from doing so.
+The daemon moves the soft limits of memory, processor time and descriptors while the plugin runs, so that the hard ones
+leave room; the system call filter keeps the child from moving them itself.
 """
 
 import resource
+from pathlib import Path
 from typing import Final
 
 from plugind_worker.sandbox.layer import Confinement, Job
@@ -15,30 +16,34 @@ COMPILE_BYTES: Final = 1024 * 1024 * 1024
 """What a compiling child may take beyond what it has at its start."""
 ARTEFACT_BYTES: Final = 512 * 1024 * 1024
 """Largest artefact that a compiling child may write."""
-OWN_DESCRIPTORS: Final = 8
-"""0, 1, 2, the channel's two, the module's two, and one that is on its way in."""
+DESCRIPTORS: Final = {Job.LAUNCH: 256, Job.COMPILE: 16}
+"""Most descriptors that a child can be allowed: its channel, its module, and its frame windows."""
 
 
 def apply(confinement: Confinement) -> None:
     """Set every limit but that of processes; `seal` follows when all threads are there."""
     launch = confinement.job is Job.LAUNCH
-    data = _data_bytes() + (HEADROOM_BYTES + confinement.data_bytes if launch else COMPILE_BYTES)
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(resource.RLIMIT_DATA, (_least(data, hard), hard))
-    limits = {
+    fixed = {
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_FSIZE: 0 if launch else ARTEFACT_BYTES,
-        resource.RLIMIT_NOFILE: OWN_DESCRIPTORS + confinement.windows,
+        resource.RLIMIT_NOFILE: DESCRIPTORS[confinement.job],
         resource.RLIMIT_MEMLOCK: 0,
         resource.RLIMIT_MSGQUEUE: 0,
         resource.RLIMIT_RTPRIO: 0,
         resource.RLIMIT_NICE: 0,
     }
-    if confinement.cpu_seconds is not None:
-        limits[resource.RLIMIT_CPU] = confinement.cpu_seconds
-    for limit, most in limits.items():
+    for limit, most in fixed.items():
         value = _least(most, resource.getrlimit(limit)[1])
         resource.setrlimit(limit, (value, value))
+    moving = {
+        resource.RLIMIT_DATA: _data_bytes() + (HEADROOM_BYTES + confinement.data_bytes if launch else COMPILE_BYTES),
+        resource.RLIMIT_CPU: confinement.cpu_seconds,
+        resource.RLIMIT_NOFILE: confinement.file_descriptors,
+    }
+    for limit, wanted in moving.items():
+        if wanted is not None:
+            _, hard = resource.getrlimit(limit)
+            resource.setrlimit(limit, (_least(wanted, hard), hard))
 
 
 def seal(_: Confinement) -> None:
@@ -52,5 +57,4 @@ def _least(wanted: int, hard: int) -> int:
 
 def _data_bytes() -> int:
     """Return how much private writable memory this process has, as RLIMIT_DATA counts it, and its stack."""
-    with open("/proc/self/statm", "rb", buffering=0) as file:
-        return int(file.read().split()[5]) * resource.getpagesize()
+    return int(Path("/proc/self/statm").read_bytes().split()[5]) * resource.getpagesize()
