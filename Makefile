@@ -30,6 +30,8 @@ check: $(VENV)/dev ## Format, lint, types, import rules, generated files
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy $(PACKAGES:%=-p %)
+	$(BIN)/mypy --platform darwin -m plugind_worker.sandbox.darwin
+	$(BIN)/mypy --platform win32 -m plugind_worker.sandbox.windows
 	$(BIN)/lint-imports
 	$(BIN)/python protocol/generate.py --check
 

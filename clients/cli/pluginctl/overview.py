@@ -10,7 +10,7 @@ from pluginctl import tables
 from pluginctl.arguments import PluginId, plugin_argument
 from pluginctl.context import Invocation, pass_invocation
 from pluginctl.terminal import duration, size
-from plugind_protocol.methods import Effect, EffectParameter, PluginInfo
+from plugind_protocol.methods import Effect, EffectParameter, PluginInfo, SandboxInfo
 
 NONE: Final = "-"
 
@@ -40,6 +40,7 @@ def status(invocation: Invocation, /) -> None:
                 ("clients", str(found.clients)),
                 ("plugins", plugins or "none"),
                 ("sandbox", ", ".join(found.sandbox.layers) or "none"),
+                *(("", line) for line in _missing(found.sandbox)),
                 ("engines", ", ".join(engines)),
             ]
         )
@@ -112,6 +113,18 @@ def effects(invocation: Invocation, /, plugin: str | None) -> None:
         return click.echo(f"{plugin} offers no effects." if plugin else "No active plugin offers effects.")
     headings = ["PLUGIN", "EFFECT", "NAME", "PARAMETER", "TYPE", "DEFAULT", "RANGE"]
     return tables.show(tables.table(headings, [row for effect in found for row in _effect(effect)]))
+
+
+def _missing(sandbox: SandboxInfo) -> Iterator[str]:
+    """Say which layers do not hold, and what that means where one is essential."""
+    for layer in sandbox.missing:
+        yield f"without {layer.layer}: {layer.reason}"
+    if any(layer.essential for layer in sandbox.missing):
+        yield (
+            "INCOMPLETE: plugins run all the same (--sandbox degrade)"
+            if sandbox.mode == "degrade"
+            else "INCOMPLETE: no plugin runs (--sandbox require)"
+        )
 
 
 def _effect(effect: Effect) -> Iterator[tuple[str, ...]]:

@@ -47,8 +47,7 @@ _OUR_OWN: Final = frozenset((Kind.PING, Kind.LIMITS))
 """Calls that nobody but us makes, and that do not count."""
 
 _MEANINGS: Final = {
-    signal.SIGSYS: ": it made a system call that its sandbox forbids",
-    signal.SIGXCPU: ": it used all the processor time that it may",
+    "SIGSYS": ": it made a system call that its sandbox forbids",
 }
 """What a signal says, where the system sends it for one reason only."""
 
@@ -488,7 +487,7 @@ class Worker:
             return f"its worker exited with status {code}"
         try:
             number = signal.Signals(-code)
-            return f"its worker was killed by {number.name}{_MEANINGS.get(number, '')}"
+            return f"its worker was killed by {number.name}{_MEANINGS.get(number.name, '')}"
         except ValueError:
             return f"its worker was killed by signal {-code}"
 

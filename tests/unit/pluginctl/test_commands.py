@@ -43,7 +43,14 @@ STATUS: dict[str, Any] = {
     "host": "headless",
     "clients": 2,
     "plugins": {"active": 3, "error": 0},
-    "sandbox": {"layers": ["seccomp", "landlock"]},
+    "sandbox": {
+        "layers": ["seccomp", "landlock"],
+        "missing": [
+            {"layer": "namespaces", "reason": "unshare: Operation not permitted", "essential": False},
+            {"layer": "rlimits", "reason": "forgotten", "essential": True},
+        ],
+        "mode": "degrade",
+    },
     "engines": [
         {"name": "wasmtime", "version": "50", "available": True},
         {"name": "wasmer", "version": "", "available": False, "reason": "no wheel"},
@@ -170,7 +177,15 @@ def test_status(daemon: Peer, pluginctl: Command, capsys: pytest.CaptureFixture[
     daemon.scripts["daemon.status"] = STATUS
     assert pluginctl("status") == 0
     out = capsys.readouterr().out
-    for words in ("plugind 0.1.0", "1h 2m", "3 active", "seccomp, landlock", "wasmer (not available: no wheel)"):
+    for words in (
+        "plugind 0.1.0",
+        "1h 2m",
+        "3 active",
+        "seccomp, landlock",
+        "without namespaces: unshare",
+        "INCOMPLETE: plugins run all the same",
+        "wasmer (not available: no wheel)",
+    ):
         assert words in out
     assert pluginctl("--json", "status") == 0
     assert json.loads(capsys.readouterr().out)["uptimeSeconds"] == 3725.0

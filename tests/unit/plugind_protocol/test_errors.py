@@ -33,6 +33,7 @@ CODES = {
     "UnsupportedAbi": -32016,
     "FunctionNotFound": -32017,
     "PluginError": -32018,
+    "SandboxIncomplete": -32019,
 }
 
 

@@ -165,15 +165,27 @@ def test_workers_die_with_the_zygote(
 
 
 def test_a_worker_is_confined(zygote: Zygote, launch: Launcher, guest_text: Write) -> None:
-    peer = launch(guest_text("i64.const 0"))
-    assert peer.ready().layers == [name for name, _ in lockdown.LAYERS]
+    peer = launch(guest_text("i64.const 0"), memory_bytes=1 << 30, file_descriptors=20, cpu_seconds=7)
+    assert peer.ready().layers == zygote.ready.layers
+    essential = {layer.name for layer in lockdown.LAYERS if layer.essential}
+    assert essential <= {*zygote.ready.layers}
+    assert {*zygote.ready.layers, *(layer.layer for layer in zygote.ready.missing)} == {
+        layer.name for layer in lockdown.LAYERS
+    }
     pid = peer.pid
     assert _status(pid, "NoNewPrivs") == "1"
     assert os.getsid(pid) == pid
     lines = Path(f"/proc/{pid}/limits").read_text().splitlines()
     limits = {line[:25].strip(): line[25:].split()[:2] for line in lines}
     assert limits["Max core file size"] == ["0", "0"]
-    assert limits["Max open files"] == [str(lockdown.MAX_DESCRIPTORS)] * 2
+    assert limits["Max file size"] == ["0", "0"]
+    assert limits["Max processes"] == ["0", "0"]
+    assert limits["Max locked memory"] == ["0", "0"]
+    assert limits["Max cpu time"] == ["7", "unlimited"]
+    assert limits["Max open files"] == ["20", "256"]
+    assert 1 << 30 < int(limits["Max data size"][0]) < (1 << 30) + (256 << 20)
+    assert _status(pid, "Seccomp") == "2"
+    assert {_status(pid, f"Cap{kind}") for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb")} == {"0" * 16}
     assert limits["Max address space"] == ["unlimited", "unlimited"]
 
 
@@ -195,6 +207,6 @@ def test_a_worker_as_an_ordinary_user(
         pytest.skip("only root can become somebody else; as an ordinary user, every other test shows this")
     zygote = new_zygote(program=("-c", AS_NOBODY))
     with closing(new_peer(zygote, artefact(guest_text("i64.const 0")))) as peer:
-        assert peer.ready().layers == [name for name, _ in lockdown.LAYERS]
+        assert {layer.name for layer in lockdown.LAYERS if layer.essential} <= {*peer.ready().layers}
         assert _status(peer.pid, "Uid") == "65534"
     zygote.close()
