@@ -184,6 +184,31 @@ async def test_windows_close_with_their_client(client: AsyncClient, daemon: Daem
             await client.list_plugins()
 
 
+async def test_uninstalling_closes_the_plugins_windows(client: AsyncClient, examples: Path) -> None:
+    plugin = (await client.install(str(examples / "invert"), grant="requested")).plugin_id
+    window = await client.frames_open(plugin, width=64, height=64)
+    await client.uninstall(plugin)
+    assert not Path(window.path).exists()
+    await client.install(str(examples / "invert"), grant="requested")
+    with pytest.raises(errors.InvalidParams, match="no window"):
+        await client.effects_process(plugin, "invert", frame=FrameRef(window_id=window.window_id))
+    with pytest.raises(errors.InvalidParams, match="no window"):
+        await client.frames_close(window.window_id)
+
+
+async def test_a_window_is_kept_while_its_plugin_is_unloaded(client: AsyncClient, examples: Path) -> None:
+    plugin = (await client.install(str(examples / "invert"), grant="requested")).plugin_id
+    window = await client.frames_open(plugin, width=64, height=64)
+    with FrameBuffers(window) as buffers:
+        before = picture(buffers, 0)
+        await client.unload(plugin)
+        await run(client, window, plugin, "invert")
+        assert (buffers.array(1)[..., :3] == 255 - before[..., :3]).all()
+    await client.unload(plugin)
+    await client.frames_close(window.window_id)
+    assert not Path(window.path).exists()
+
+
 async def test_windows_do_not_pile_up_in_the_guest(client: AsyncClient, examples: Path) -> None:
     plugin = (await client.install(str(examples / "invert"), grant="requested")).plugin_id
     for _ in range(12):  # together more than a guest can address

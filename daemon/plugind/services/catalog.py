@@ -219,6 +219,7 @@ class Catalog:
             async with self._installing:
                 runtime = self.get(plugin_id)
                 await runtime.unload("uninstall")
+                runtime.drop_windows()
                 await anyio.to_thread.run_sync(self._database.remove, plugin_id)
                 del self.runtimes[plugin_id]
                 self._earlier.pop(plugin_id, None)

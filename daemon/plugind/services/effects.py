@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Callable
 from typing import Final
 
 import anyio
@@ -39,10 +40,12 @@ _process_decoder: Final = msgspec.json.Decoder(Process)
 _encoder: Final = msgspec.json.Encoder()
 
 
-class _Open(msgspec.Struct, frozen=True):
+class _Open(msgspec.Struct):
     runtime: Runtime
     layout: Layout
     session: Session
+    unhook: Callable[[], None] = lambda: None
+    """Ends the wait for the client to leave."""
 
 
 class EffectsService:
@@ -95,13 +98,13 @@ class EffectsService:
         with anyio.CancelScope(shield=True):
             file = await anyio.to_thread.run_sync(self._folder.create, shape)
             runtime.windows[window.window] = (window, file)
-            self._windows[window.window] = _Open(runtime, shape, session)
+            self._windows[window.window] = opened = _Open(runtime, shape, session)
             try:
                 await worker.open_window(window, file.descriptor, timeout=runtime.call_timeout)
             except PlugindError:
                 self._forget(window.window)
                 raise
-        session.on_close(lambda: self._client_left(window.window))
+        opened.unhook = session.on_close(lambda: self._client_left(window.window))
         return FrameWindow(
             window_id=window.window,
             path=os.fspath(file.path),
@@ -119,11 +122,9 @@ class EffectsService:
         Raises:
             InvalidParams: This session has no such window.
         """
-        opened = self._of(session, params.window_id)
-        runtime = opened.runtime
-        window, _ = runtime.windows[params.window_id]
-        self._forget(params.window_id)
-        if runtime.worker is not None:
+        runtime = self._of(session, params.window_id).runtime
+        window = self._forget(params.window_id)
+        if window is not None and runtime.worker is not None:
             await runtime.worker.close_window(window, timeout=runtime.call_timeout)
 
     def _check_room(self, session: Session, runtime: Runtime, shape: Layout) -> None:
@@ -139,24 +140,24 @@ class EffectsService:
 
     def _of(self, session: Session, window_id: int) -> _Open:
         opened = self._windows.get(window_id)
-        if opened is None or opened.session is not session:
+        if opened is None or opened.session is not session or window_id not in opened.runtime.windows:
             raise InvalidParams(f"there is no window {window_id} of this connection", hint="Open one with frames.open.")
         return opened
 
-    def _forget(self, window_id: int) -> None:
-        opened = self._windows.pop(window_id, None)
-        if opened is not None:
-            _, file = opened.runtime.windows.pop(window_id)
+    def _forget(self, window_id: int) -> Window | None:
+        """Drop a window and its file; return it if the plugin still has it."""
+        opened = self._windows.pop(window_id)
+        opened.unhook()
+        window, file = opened.runtime.windows.pop(window_id, (None, None))
+        if file is not None:
             file.remove()
+        return window
 
     def _client_left(self, window_id: int) -> None:
-        opened = self._windows.get(window_id)
-        if opened is None:
-            return
-        window, _ = opened.runtime.windows[window_id]
-        self._forget(window_id)
+        opened = self._windows[window_id]
+        window = self._forget(window_id)
         worker = opened.runtime.worker
-        if worker is not None and worker.alive:
+        if window is not None and worker is not None and worker.alive:
             closing = worker.close_window(window, timeout=opened.runtime.call_timeout)
             closing.add_done_callback(lambda call: call.cancelled() or call.exception())
 
@@ -169,7 +170,7 @@ class EffectsService:
         return self._effects.list(params.plugin_id)
 
     def process(self, session: Session, raw: msgspec.Raw) -> "asyncio.Future[bytes]":
-        """Run an effect on one frame; hot: no task where the plugin is active.
+        """Run an effect on one frame.
 
         Raises:
             InvalidParams: The params do not fit, or name slots that are not there.

@@ -173,6 +173,12 @@ class Runtime:
             async with self._lock:
                 await self._unload(reason)
 
+    def drop_windows(self) -> None:
+        """Remove the frames that are shared with it; for its end."""
+        while self.windows:
+            _, (_, file) = self.windows.popitem()
+            file.remove()
+
     async def reload(self) -> None:
         """Replace the worker by a fresh one in the same state."""
         wanted = State.ACTIVE if self.state is State.ACTIVE else State.LOADED
