@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -18,13 +19,17 @@ class Daemon:
     Args:
         folder: Where its socket and data go.
         arguments: Further command line arguments.
+        program: How the interpreter is told to run a daemon.
     """
 
-    def __init__(self, folder: Path, *arguments: str, **popen: object) -> None:
+    def __init__(
+        self, folder: Path, *arguments: str, program: Sequence[str] = ("-m", "plugind"), **popen: object
+    ) -> None:
         self.socket = folder / "plugind.sock"
         self.data_dir = folder / "data"
         self.log = folder / "daemon.log"
-        command = [sys.executable, "-m", "plugind", "--socket", str(self.socket), "--data-dir", str(self.data_dir)]
+        paths = ["--socket", str(self.socket), "--data-dir", str(self.data_dir)]
+        command = [sys.executable, *program, *paths]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*command, *arguments], stdout=subprocess.PIPE, stderr=log, text=True, **popen

@@ -18,9 +18,19 @@ import msgspec
 from plugind.policy.plan import LaunchPlan
 from plugind.supervisor import resources
 from plugind.supervisor.channel import Channel
+from plugind.supervisor.distrust import MAX_LOG_BYTES, check_text
 from plugind.supervisor.meter import Meter
 from plugind.supervisor.zygote import Child
-from plugind_protocol.errors import ErrorObject, Overloaded, PlugindError, Timeout, Trap, WorkerCrashed, from_object
+from plugind_protocol.errors import (
+    ErrorObject,
+    Overloaded,
+    PlugindError,
+    Timeout,
+    TooLarge,
+    Trap,
+    WorkerCrashed,
+    from_object,
+)
 from plugind_protocol.manifest import Limits
 from plugind_protocol.rates import TokenBucket
 from plugind_protocol.worker import (
@@ -139,6 +149,7 @@ class Worker:
         self._sent_bytes = 0
         self._queue: deque[Call] = deque()
         self._host_calls = _host_call_rate(plan.limits)
+        self._logs = _log_rate(plan.limits)
         self._memory_bytes = plan.limits.memory_bytes or MAX_MEMORY_BYTES
         self._windows: dict[int, int] = {}  # bytes of each that is open
         self._window_bytes = 0  # most that were open at once
@@ -233,6 +244,7 @@ class Worker:
         resources.allow_memory(self.pid, memory_bytes - self._memory_bytes)
         self._memory_bytes = memory_bytes
         self._host_calls = _host_call_rate(limits)
+        self._logs = _log_rate(limits)
         live = LiveLimits(
             memory_bytes=memory_bytes,
             log_messages_per_second=limits.log_messages_per_second or MAX_LOG_RATE,
@@ -343,8 +355,8 @@ class Worker:
             self._answer(kind, number, body)
         elif kind == Kind.HOST_CALL:
             self._host_call(number, body)
-        elif kind == Kind.LOG and body:
-            self._owner.logged(body[0], body[1:].decode(errors="replace"))
+        elif kind == Kind.LOG and 0 < len(body) <= MAX_LOG_BYTES:
+            self._log(body)
         elif kind == Kind.DROPPED and len(body) == DROPPED.size:
             self._owner.dropped(DROPPED.unpack(body)[0])
         elif kind == Kind.READY and not self.ready.done():
@@ -362,12 +374,14 @@ class Worker:
         if kind == Kind.PROCESSED and (call.kind is not Kind.PROCESS or len(body) != PROCESSED.size):
             self._protocol_fault(f"malformed answer to call {number}")
             return
+        outcome = self._outcome(call, kind, body)
+        if outcome is None:
+            return
         del self._sent[number]
         self._sent_bytes -= len(call.body)
         if self._killer is not None:
             self._killer.cancel()
             self._killer = None
-        outcome = self._failure(call, body) if kind == Kind.ERROR else body
         self._settle(call, outcome)
         while self._queue and self._may_send(self._queue[0].body):
             self._send(self._queue.popleft())
@@ -376,6 +390,26 @@ class Worker:
             self._arm_killer(running)  # given up while it waited: the worker has to skip it
         if isinstance(outcome, Trap):
             self._owner.trapped(self, outcome)
+
+    def _outcome(self, call: Call, kind: int, body: bytes) -> bytes | PlugindError | None:
+        if kind == Kind.ERROR:
+            return self._failure(call, body)
+        if kind == Kind.PROCESSED:
+            return body
+        try:
+            check_text(body)
+        except RecursionError:
+            return TooLarge(f"{self.plan.plugin_id} {self.plan.version}: the result of {call.label} is nested too deep")
+        except ValueError as exc:
+            self._protocol_fault(f"result of call {call.number}: {exc}")
+            return None
+        return body
+
+    def _log(self, body: bytes) -> None:
+        if self._logs.take(self.loop.time()):
+            self._owner.logged(body[0], body[1:].decode(errors="replace"))
+        else:
+            self._owner.dropped(1)
 
     def _settle(self, call: Call, outcome: bytes | PlugindError) -> None:
         if call.deadline is not None:
@@ -398,8 +432,13 @@ class Worker:
             return
         try:
             method, params = split_name(body)
+            check_text(params)
+        except RecursionError:
+            self._hosting = number
+            self.answer_host_call(number, TooLarge("the params of the host call are nested too deep"))
+            return
         except ValueError as exc:
-            self._protocol_fault(str(exc))
+            self._protocol_fault(f"host call: {exc}")
             return
         self._hosting = number
         self._meter.host_calls += 1
@@ -503,3 +542,9 @@ class Worker:
 def _host_call_rate(limits: Limits) -> TokenBucket:
     rate = limits.host_calls_per_second or 1_000_000
     return TokenBucket(rate, rate)
+
+
+def _log_rate(limits: Limits) -> TokenBucket:
+    """Bound what a worker may log that keeps no rate of its own; one that does is below it however late we read."""
+    rate = limits.log_messages_per_second or MAX_LOG_RATE
+    return TokenBucket(rate, 4 * rate)

@@ -12,7 +12,7 @@ import pytest
 from plugind.policy.plan import LaunchPlan
 from plugind.supervisor.meter import Meter
 from plugind.supervisor.worker import Worker
-from plugind_protocol.errors import ErrorObject, Overloaded, PlugindError, Timeout, Trap, WorkerCrashed
+from plugind_protocol.errors import ErrorObject, Overloaded, PlugindError, Timeout, TooLarge, Trap, WorkerCrashed
 from plugind_protocol.manifest import Limits
 from plugind_protocol.worker import (
     CONTROL,
@@ -29,7 +29,7 @@ from plugind_protocol.worker import (
 pytestmark = pytest.mark.anyio
 
 PLAN = LaunchPlan(
-    plugin_id="p", version="1.2.3", module="", module_hash="", text=False, engine="e", abi="timeline", limits=Limits()
+    plugin_id="p", version="1.2.3", module="", module_hash="", text=False, engine="e", abi="timeline", limits=Limits(log_messages_per_second=10)
 )
 LONG = 30.0
 
@@ -89,6 +89,7 @@ class Owner:
     def __init__(self) -> None:
         self.host_calls: list[tuple[int, bytes, bytes]] = []
         self.logs: list[tuple[int, str]] = []
+        self.dropped_count = 0
         self.ends: list[tuple[str, bool]] = []
         self.traps: list[str] = []
         self.reported = asyncio.Event()
@@ -100,6 +101,9 @@ class Owner:
     def logged(self, level: int, text: str) -> None:
         self.logs.append((level, text))
         self.reported.set()
+
+    def dropped(self, count: int) -> None:
+        self.dropped_count += count
 
     def trapped(self, _worker: Worker, error: Trap) -> None:
         self.traps.append(error.message)
@@ -307,6 +311,25 @@ async def test_a_worker_that_does_not_answer_a_probe_is_killed_and_takes_no_call
     assert await bench.process.exited == -signal.SIGKILL
 
 
+async def test_a_result_too_deep_to_be_checked_is_an_error_and_no_fault(bench: Bench) -> None:
+    call = bench.worker.call("f", b"null", timeout=LONG)
+    await bench.peer.next()
+    bench.peer.messages.send(encode(Kind.RESULT, 1, b"[" * 100_000 + b"]" * 100_000))
+    with pytest.raises(TooLarge, match="too deep"):
+        await call
+    assert bench.worker.alive
+
+
+async def test_a_log_flood_is_bounded_also_where_the_worker_does_not_bound_it(bench: Bench) -> None:
+    call = bench.worker.call("f", b"null", timeout=LONG)
+    for _ in range(20):
+        bench.peer.messages.send(encode(Kind.LOG, 0, b"\x02x") * 100)
+    bench.peer.say(Kind.RESULT, 1, b"null")
+    await call
+    assert 40 <= len(bench.owner.logs) < 100
+    assert bench.owner.dropped_count + len(bench.owner.logs) == 2000
+
+
 LIES = {
     "answer to no call": encode(Kind.RESULT, 99, b"1"),
     "second answer": encode(Kind.RESULT, 1, b"1") + encode(Kind.RESULT, 1, b"1"),
@@ -319,6 +342,12 @@ LIES = {
     "host call of another call": encode(Kind.HOST_CALL, 2, with_name(b"f", b"{}")),
     "two host calls": encode(Kind.HOST_CALL, 1, with_name(b"f", b"{}")) * 2,
     "host call cut short": encode(Kind.HOST_CALL, 1, b"\xff\xff"),
+    "host call that is no JSON": encode(Kind.HOST_CALL, 1, with_name(b"f", b"}{")),
+    "result that is no JSON": encode(Kind.RESULT, 1, b"}{"),
+    "result that is not UTF-8": encode(Kind.RESULT, 1, b'"\xff"'),
+    "result that is a message of its own": encode(Kind.RESULT, 1, b'1}\n{"jsonrpc":"2.0"}'),
+    "result on two lines": encode(Kind.RESULT, 1, b"[1,\n2]"),
+    "log message over the limit": encode(Kind.LOG, 0, b"x" * 40_000),
     "too large": b"\xff\xff\xff\x7f" + b"\0" * 8,
     "garbage": b"\xa5" * 64,
 }
