@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from plugind_protocol.worker import DROPPED, HEADER, PROCESSED, Kind, encode, split_name, with_name
 from plugind_worker import child, zygote
+from plugind_worker.sandbox.layer import Stage
 
 PLUGIN: Final = "taken-over"
 FOREVER: Final = 3600.0
@@ -77,12 +78,14 @@ class TakenOver:
         self._engine, self._launch = engine, launch
         self._messages, self._control = messages, control
 
-    def run(self, artefact: int, *, layers: list[str]) -> None:
+    def run(self, artefact: int, *, lockdown: Any) -> None:
         """Say READY and then whatever is asked for; be a worker for every other plugin."""
         if self._launch.plugin_id != PLUGIN:
             worker = _Worker(self._engine, self._launch, messages=self._messages, control=self._control)
-            worker.run(artefact, layers=layers)
+            worker.run(artefact, lockdown=lockdown)
             return
+        for stage in (Stage.LOADED, Stage.LAST):
+            lockdown.apply(stage)
         with contextlib.suppress(OSError):
             self._messages.sendall(encode(Kind.READY, 0, b'{"abi":"timeline","functions":[]}'))
             while True:

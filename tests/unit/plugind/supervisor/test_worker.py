@@ -29,7 +29,14 @@ from plugind_protocol.worker import (
 pytestmark = pytest.mark.anyio
 
 PLAN = LaunchPlan(
-    plugin_id="p", version="1.2.3", module="", module_hash="", text=False, engine="e", abi="timeline", limits=Limits(log_messages_per_second=10)
+    plugin_id="p",
+    version="1.2.3",
+    module="",
+    module_hash="",
+    text=False,
+    engine="e",
+    abi="timeline",
+    limits=Limits(log_messages_per_second=10),
 )
 LONG = 30.0
 
