@@ -1,12 +1,15 @@
 """A supervisor of the smallest kind: one zygote for all tests, and workers spoken to over real sockets."""
 
 import collections
+import fcntl
 import os
 import resource
 import socket
 import subprocess
 import sys
+import termios
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -133,6 +136,15 @@ class Peer:
                 _, _, body = self._received.popleft()
                 self.logs.append((body[0], body[1:].decode()))
 
+    def wait_until_ordered(self) -> None:
+        """Wait until the worker's thread has taken all orders, and waits for more."""
+        threads = list(Path(f"/proc/{self.pid}/task").iterdir())
+        while self._unread_orders() or any(_runs(thread) for thread in threads):
+            pass
+
+    def _unread_orders(self) -> int:
+        return int.from_bytes(fcntl.ioctl(self.control, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+
     def ready(self) -> Ready:
         kind, call, body = self.receive()
         assert (kind, call) == (Kind.READY, 0), body
@@ -204,3 +216,8 @@ RUNTIME = """
   (func $pack (param $at i32) (param $len i32) (result i64)
     (i64.or (i64.shl (i64.extend_i32_u (local.get $at)) (i64.const 32)) (i64.extend_i32_u (local.get $len))))
 """
+
+
+def _runs(thread: Path) -> bool:
+    state = (thread / "stat").read_text().rpartition(")")[2].split()[0]
+    return state == "R"

@@ -328,6 +328,7 @@ def test_calls_that_arrive_during_a_host_call_wait_for_their_turn(launch: Launch
     second, third = peer.begin("a.two"), peer.begin("a.three")
     ping = peer.send(Kind.PING)
     peer.interrupt(third)
+    peer.wait_until_ordered()
     peer.send(Kind.HOST_RESULT, b"1", number=first)
     assert peer.answer(first) == b"1"
     kind, call, body = peer.receive()
