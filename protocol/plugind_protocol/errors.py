@@ -32,6 +32,8 @@ class ErrorData(msgspec.Struct, rename="camel", omit_defaults=True):
     """Guest stack, innermost frame first."""
     error: ErrorObject | None = None
     """The plugin's own error, for PluginError."""
+    capsule: str | None = None
+    """Id of the crash capsule, for Trap, MemoryLimit and WorkerCrashed: ``capsules.get`` has it."""
 
 
 class PlugindError(Exception):

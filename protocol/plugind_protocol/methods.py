@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
+from plugind_protocol.capsule import Capsule, CapsuleId, CapsuleInfo
 from plugind_protocol.frames import PixelFormat
 from plugind_protocol.manifest import Limits
 from plugind_protocol.worker import MissingLayer
@@ -434,6 +435,32 @@ class ConsoleClear(Params, frozen=True):
     plugin_id: str | None = None
 
 
+# --- capsules ---------------------------------------------------------------------------------------------------
+
+
+class CapsulesList(Params, frozen=True):
+    """Lists crash capsules."""
+
+    plugin_id: str | None = None
+
+
+class CapsulesGet(Params, frozen=True):
+    """Reads one capsule."""
+
+    id: CapsuleId
+
+
+class CapsuleFile(Struct, frozen=True, omit_defaults=False):
+    """A capsule and where its parts lie."""
+
+    capsule: Capsule
+    path: str
+    frame: str | None
+    """File with the input frame, if it was kept."""
+    package: str | None
+    """Folder of the package that failed, if it is still there: it can be installed from."""
+
+
 # --- notifications ----------------------------------------------------------------------------------------------
 
 
@@ -532,6 +559,8 @@ METHODS: Final = _table(
     Method("frames.close", FramesClose, None, "Close a window."),
     Method("console.get", ConsoleGet, ConsoleMessages, "What plugins have logged."),
     Method("console.clear", ConsoleClear, None, "Empty the console."),
+    Method("capsules.list", CapsulesList, list[CapsuleInfo], "Crash capsules, newest first."),
+    Method("capsules.get", CapsulesGet, CapsuleFile, "Read one crash capsule."),
 )
 """What clients may call."""
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from plugind_protocol import PROTOCOL_VERSION, descriptions, errors, manifest, methods
+from plugind_protocol import PROTOCOL_VERSION, capsule, descriptions, errors, manifest, methods
 from plugind_protocol.errors import PlugindError
 from plugind_protocol.methods import Method
 
@@ -83,6 +83,8 @@ ERRORS: Final[dict[str, tuple[type[PlugindError], ...]]] = {
     "frames.close": (),
     "console.get": (),
     "console.clear": (),
+    "capsules.list": (),
+    "capsules.get": (),
 }
 """What each method may answer besides the errors that every method may."""
 
@@ -120,7 +122,7 @@ def _schemas() -> dict[str, Any]:
     rows = [row for table in tables for row in table.values()]
     types = [one for row in rows for one in (row.params, row.result) if one not in (None, Any)]
     _, components = msgspec.json.schema_components([*types, errors.ErrorData], ref_template=_REF)
-    descriptions.add(components, methods, manifest, errors)
+    descriptions.add(components, methods, capsule, manifest, errors)
     return dict(sorted(components.items()))
 
 
