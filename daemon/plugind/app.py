@@ -24,12 +24,14 @@ from plugind.host.effects import EffectRegistry
 from plugind.host.router import HostRouter
 from plugind.listen.endpoint import Endpoint, resolve
 from plugind.listen.serve import serve
+from plugind.registry.capsules import CapsuleStore
 from plugind.registry.database import Database
 from plugind.registry.exclusive import hold
 from plugind.registry.store import PackageStore
 from plugind.rpc.connection import Connection
 from plugind.rpc.dispatch import Dispatcher
 from plugind.rpc.session import Sessions
+from plugind.services.capsules import Capsules
 from plugind.services.catalog import Catalog
 from plugind.services.console import Console
 from plugind.services.daemon import DaemonService, Identity
@@ -81,12 +83,18 @@ async def _main(config: Config, environ: Mapping[str, str]) -> None:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_stop_on_signals, stop, tasks.cancel_scope)
             with _stop_with_stdin(stop) if config.exit_with_stdin else contextlib.nullcontext():
-                await _serve(config, endpoint, data_dir, tasks, stop)
+                await _serve(config, environ, endpoint, data_dir, tasks=tasks, stop=stop)
             tasks.cancel_scope.cancel()
 
 
 async def _serve(
-    config: Config, endpoint: Endpoint, data_dir: Path, tasks: anyio.abc.TaskGroup, stop: anyio.Event
+    config: Config,
+    environ: Mapping[str, str],
+    endpoint: Endpoint,
+    data_dir: Path,
+    *,
+    tasks: anyio.abc.TaskGroup,
+    stop: anyio.Event,
 ) -> None:
     """Build the daemon, serve until told to stop, and take everything down in the opposite order."""
     sessions = Sessions()
@@ -101,6 +109,7 @@ async def _serve(
         max_queued=config.supervision.queued_calls,
         max_result_bytes=config.wire.message_bytes,
         degrade=config.sandbox == "degrade",
+        remembered=config.capsules.calls,
     )
     windows = WindowFolder(hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16])
     try:
@@ -117,6 +126,8 @@ async def _serve(
             identity,
             database=database,
             store=PackageStore(data_dir),
+            capsule_store=CapsuleStore(data_dir / "capsules", config.capsules),
+            homes=_homes(environ),
             pool=pool,
             windows=windows,
             sessions=sessions,
@@ -153,6 +164,8 @@ class _Parts:
         *,
         database: Database,
         store: PackageStore,
+        capsule_store: CapsuleStore,
+        homes: frozenset[str],
         pool: Pool,
         windows: WindowFolder,
         sessions: Sessions,
@@ -165,6 +178,15 @@ class _Parts:
             )
         )
         console = Console(config.console_messages, lambda message: sessions.broadcast("plugins.console", message))
+        capsules = Capsules(
+            config,
+            capsule_store,
+            packages=store,
+            console=console,
+            engines=pool.engines,
+            tasks=tasks,
+            homes=homes,
+        )
         environment = Environment(
             pool=pool,
             router=HostRouter(Editor(_asker(sessions)), effects),
@@ -173,6 +195,7 @@ class _Parts:
             announce=_announcer(sessions),
             console=console.add,
             console_dropped=console.drop,
+            capsules=capsules,
             restarts=restart.Policy(
                 max_restarts=config.supervision.max_restarts,
                 window_seconds=config.supervision.restart_window_seconds,
@@ -188,7 +211,7 @@ class _Parts:
         )
         plugins = PluginsService(self.catalog)
         frames = EffectsService(self.catalog, effects, windows)
-        self._dispatcher = _dispatcher(daemon, plugins, frames, console)
+        self._dispatcher = _dispatcher(daemon, plugins, frames, console, capsules)
         self._config = config
         self._sessions = sessions
         self._tasks = tasks
@@ -198,7 +221,9 @@ class _Parts:
         return Connection(self._dispatcher, self._sessions, tasks=self._tasks, limits=self._config.wire)
 
 
-def _dispatcher(daemon: DaemonService, plugins: PluginsService, frames: EffectsService, console: Console) -> Dispatcher:
+def _dispatcher(
+    daemon: DaemonService, plugins: PluginsService, frames: EffectsService, console: Console, capsules: Capsules
+) -> Dispatcher:
     return Dispatcher(
         control={
             "initialize": daemon.initialize,
@@ -229,6 +254,8 @@ def _dispatcher(daemon: DaemonService, plugins: PluginsService, frames: EffectsS
             "frames.close": frames.close,
             "console.get": console.get,
             "console.clear": console.clear,
+            "capsules.list": capsules.list,
+            "capsules.get": capsules.get,
         },
         hot={"plugins.call": plugins.call, "effects.process": frames.process},
     )
@@ -278,6 +305,12 @@ def _data_dir(config: Config, environ: Mapping[str, str]) -> Path:
     except OSError as exc:
         raise StartupError(f"cannot use the data folder {path}: {exc.strerror}; choose another by --data-dir") from exc
     return path.absolute()
+
+
+def _homes(environ: Mapping[str, str]) -> frozenset[str]:
+    """The user's home folder, by all names that it goes by."""
+    homes = {environ.get("HOME", ""), environ.get("USERPROFILE", ""), os.path.expanduser("~")}  # noqa: PTH111  # may fail to expand
+    return frozenset({*homes, *map(os.path.realpath, homes - {""})} - {"", "~"})
 
 
 async def _stop_on_signals(stop: anyio.Event, everything: anyio.CancelScope) -> None:

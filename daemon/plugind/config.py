@@ -8,9 +8,10 @@ import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 from plugind.errors import ConfigError
 from plugind.log import LogFormat
@@ -57,6 +58,24 @@ class Supervision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """What to do with an earlier good version when the current one is quarantined."""
 
 
+class CapsuleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What crash capsules hold, and how many are kept."""
+
+    calls: Annotated[int, Meta(ge=0, le=1000)] = 20
+    """Last calls of a worker that are remembered."""
+    payload_bytes: int = 4096
+    """Kept of the params of each call, and of each host call."""
+    running_payload_bytes: int = 65536
+    """The same of the call that failed."""
+    console_messages: int = 50
+    """Last messages of the plugin."""
+    per_plugin: int = 10
+    plugin_bytes: int = 64 * 1024 * 1024
+    """Of a plugin's capsules, kept frames included."""
+    total: int = 100
+    total_bytes: int = 256 * 1024 * 1024
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that can be set."""
 
@@ -74,6 +93,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     drain_seconds: float = 5.0
     console_messages: int = 2000
     """How many console messages are kept, per plugin."""
+    capsule_frames: bool = False
+    """Keep the frame beside the capsule of a failed effect."""
+    capsule_redact: list[str] = []
+    """Further keys whose values stay out of capsules, as shell patterns."""
+    capsules: CapsuleSettings = CapsuleSettings()
     wire: WireLimits = WireLimits()
     supervision: Supervision = Supervision()
     limits: Limits = Limits(

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from plugind_protocol import methods as m
+from plugind_protocol.capsule import CapsuleInfo
 from plugind_protocol.manifest import Limits
 
 T = TypeVar("T")
@@ -202,6 +203,16 @@ class Calls(ABC):
     async def console_clear(self, plugin_id: str | None = None) -> None:
         """Empty the console of one plugin or of all."""
         await self._ask("console.clear", m.ConsoleClear(plugin_id=plugin_id), msgspec.Raw)
+
+    # --- capsules
+
+    async def capsules_list(self, plugin_id: str | None = None) -> list[CapsuleInfo]:
+        """Crash capsules, newest first; of one plugin only, if one is named."""
+        return await self._ask("capsules.list", m.CapsulesList(plugin_id=plugin_id), list[CapsuleInfo])
+
+    async def capsules_get(self, capsule_id: str) -> m.CapsuleFile:
+        """Read one crash capsule, and say where its files and its package are."""
+        return await self._ask("capsules.get", m.CapsulesGet(id=capsule_id), m.CapsuleFile)
 
 
 def _raw(value: Any) -> msgspec.Raw:

@@ -137,6 +137,8 @@ class Client:
     frames_close = _blocking(AsyncClient.frames_close)
     console_get = _blocking(AsyncClient.console_get)
     console_clear = _blocking(AsyncClient.console_clear)
+    capsules_list = _blocking(AsyncClient.capsules_list)
+    capsules_get = _blocking(AsyncClient.capsules_get)
 
     @overload
     def notifications(

@@ -57,6 +57,8 @@ class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
     package: str
     cause: str
     reason: str
+    capsule: str | None = None
+    """Id of its last crash capsule."""
 
 
 class Database:

@@ -57,6 +57,11 @@ class Console:
         """How many messages of a plugin were dropped."""
         return self._dropped.get(plugin_id, 0)
 
+    def tail(self, plugin_id: str, count: int) -> list[ConsoleMessage]:
+        """The last messages of a plugin, oldest first."""
+        ring = self._rings.get(plugin_id, ())
+        return [message for _, message in zip(range(count), reversed(ring), strict=False)][::-1]
+
     async def get(self, _session: Session, params: ConsoleGet) -> ConsoleMessages:
         """Return messages, oldest first."""
         rings = self._rings if params.plugin_id is None else {params.plugin_id: self._rings.get(params.plugin_id, ())}

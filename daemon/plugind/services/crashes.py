@@ -30,13 +30,14 @@ class Crashes:
         self._policy = policy
         self._times: list[float] = []
 
-    def count(self, record: Record, cause: str, reason: str) -> bool:
+    def count(self, record: Record, cause: str, reason: str, *, capsule: str | None = None) -> bool:
         """Count one crash.
 
         Args:
             record: The version that crashed.
             cause: ``trap`` or ``crash``.
             reason: What happened, in words.
+            capsule: Id of its crash capsule.
 
         Returns:
             True when it was one too many: the version is in quarantine from now on.
@@ -47,7 +48,12 @@ class Crashes:
         if self.quarantine is not None or isinstance(self._decide(now), restart.Restart):
             return False
         self.quarantine = Quarantined(
-            plugin_id=record.plugin_id, version=record.version, package=record.package, cause=cause, reason=reason
+            plugin_id=record.plugin_id,
+            version=record.version,
+            package=record.package,
+            cause=cause,
+            reason=reason,
+            capsule=capsule,
         )
         return True
 
@@ -83,7 +89,7 @@ class Crashes:
             cause=self.quarantine.cause,
             until=None,
             version=self.quarantine.version,
-            capsule=None,
+            capsule=self.quarantine.capsule,
             reason=self.quarantine.reason,
             fallback=self.fallback,
         )

@@ -16,13 +16,14 @@ from plugind.host.router import HostRouter
 from plugind.policy.plan import LaunchPlan
 from plugind.registry import lifecycle
 from plugind.registry.database import Quarantined, Record
+from plugind.services.capsules import Capsules, Subject
 from plugind.services.crashes import Crashes
 from plugind.supervisor import restart
 from plugind.supervisor.meter import Meter
 from plugind.supervisor.pool import Pool
 from plugind.supervisor.windows import WindowFile
 from plugind.supervisor.worker import Worker
-from plugind_protocol.errors import InternalError, InvalidState, PlugindError, Trap
+from plugind_protocol.errors import InternalError, InvalidState, MemoryLimit, PlugindError, Trap, WorkerCrashed
 from plugind_protocol.manifest import Limits, Manifest
 from plugind_protocol.methods import Permissions, PluginInfo, State
 from plugind_protocol.permissions import parse
@@ -57,6 +58,8 @@ class Environment(msgspec.Struct, frozen=True):
     """Plugin, level, text."""
     console_dropped: Callable[[str, int], None]
     """Plugin, how many messages were dropped."""
+    capsules: Capsules
+    """Where failures are written down."""
     restarts: restart.Policy
     hook_timeout: float
     """Seconds."""
@@ -239,6 +242,8 @@ class Runtime:
             await worker.hook("lifecycle.load", timeout=environment.hook_timeout)
             worker.check_alive()
         except PlugindError as exc:
+            if worker is None and isinstance(exc, Trap | MemoryLimit):  # in its start function
+                exc.data.capsule = self._capsule(None, exc)
             await self._failed(worker, exc)
             raise
         self.worker = worker
@@ -328,29 +333,44 @@ class Runtime:
         """Note that the guest logged more than it may."""
         self._environment.console_dropped(self.plugin_id, count)
 
-    def trapped(self, worker: Worker, error: Trap) -> None:
-        """Count a trap; too many end in quarantine."""
+    def trapped(self, worker: Worker, error: Trap | MemoryLimit) -> None:
+        """Write a capsule and count a trap; too many end in quarantine."""
+        error.data.capsule = self._capsule(worker, error)
+        if isinstance(error, MemoryLimit):
+            return
         self.meter.traps += 1
-        if self._count("trap", error.message) and self.worker is worker:
+        if self._count("trap", error.message, error.data.capsule) and self.worker is worker:
             self._environment.tasks.start_soon(self._leave, worker)
 
-    def ended(self, worker: Worker, reason: str, *, expected: bool) -> None:
+    def ended(self, worker: Worker, error: WorkerCrashed, *, expected: bool) -> None:
         """Note that a worker is gone, and start another, after a pause that grows with the number of crashes."""
         if expected:
             return
         self.meter.crashes += 1
-        reason = f"{self.plugin_id} {self.installed.record.version}: {reason}"
+        reason = error.message
+        error.data.capsule = self._capsule(worker, error)
         _log.warning("worker lost", plugin=self.plugin_id, pid=worker.pid, reason=reason)
-        given_up = self._count("crash", reason)
+        given_up = self._count("crash", reason, error.data.capsule)
         if self.worker is worker:
             self.worker = None
             self._go(State.ERROR, reason)
             if not given_up:
                 self._environment.tasks.start_soon(self._recover)
 
-    def _count(self, cause: str, reason: str) -> bool:
+    def _capsule(self, worker: Worker | None, error: PlugindError) -> str | None:
+        subject = Subject(
+            record=self.installed.record,
+            limits=self.installed.limits,
+            engine=self.installed.engine,
+            state=self.state,
+            effects=[effect.effect_id for effect in self._environment.effects.list(self.plugin_id)],
+            windows=self.windows,
+        )
+        return self._environment.capsules.take(subject, worker, error)
+
+    def _count(self, cause: str, reason: str, capsule: str | None) -> bool:
         record = self.installed.record
-        if not self.crashes.count(record, cause, reason):
+        if not self.crashes.count(record, cause, reason, capsule=capsule):
             return False
         _log.error("plugin quarantined", plugin=record.plugin_id, version=record.version, cause=cause, reason=reason)
         self._on_quarantine(self)

@@ -41,6 +41,7 @@ class Pool:
         max_queued: Calls that may wait per worker.
         max_result_bytes: Largest result of a guest.
         degrade: Children go on where essential layers of the sandbox are missing.
+        remembered: How many of its last calls are remembered of each worker.
     """
 
     def __init__(
@@ -51,12 +52,16 @@ class Pool:
         max_queued: int,
         max_result_bytes: int,
         degrade: bool = False,
+        remembered: int = 20,
     ) -> None:
         self._artefacts = artefacts
         self._timings = timings
         self._max_queued = max_queued
         self._max_result_bytes = max_result_bytes
         self._degrade = degrade
+        self._remembered = remembered
+        self.engines: dict[str, ZygoteReady] = {}
+        """What is known of the engines that have been started, by name."""
         self._zygotes: dict[str, Zygote] = {}
         self._workers: set[Worker] = set()
         self._compiling = anyio.CapacityLimiter(1)
@@ -67,7 +72,8 @@ class Pool:
         Raises:
             StartupError: It does not come up.
         """
-        return await self._zygotes.setdefault(name, Zygote(name)).start()
+        self.engines[name] = ready = await self._zygotes.setdefault(name, Zygote(name)).start()
+        return ready
 
     async def compile(self, source: Path, module_hash: str, *, text: bool, engine: str) -> Compiled:
         """Compile a module into the cache, unless it is there, and say what it is.
@@ -131,7 +137,13 @@ class Pool:
         finally:
             os.close(descriptor)
         worker = Worker(
-            plan, child, owner=owner, meter=meter, grace_seconds=self._timings.kill_grace, max_queued=self._max_queued
+            plan,
+            child,
+            owner=owner,
+            meter=meter,
+            grace_seconds=self._timings.kill_grace,
+            max_queued=self._max_queued,
+            remembered=self._remembered,
         )
         worker.base_bytes = self._zygotes[plan.engine].private_bytes
         self._workers.add(worker)

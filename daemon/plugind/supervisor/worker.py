@@ -20,9 +20,11 @@ from plugind.supervisor import resources
 from plugind.supervisor.channel import Channel
 from plugind.supervisor.distrust import MAX_LOG_BYTES, check_text
 from plugind.supervisor.meter import Meter
+from plugind.supervisor.trail import LOST, OK, Asked, Evidence, Ran, Trail
 from plugind.supervisor.zygote import Child
 from plugind_protocol.errors import (
     ErrorObject,
+    MemoryLimit,
     Overloaded,
     PlugindError,
     Timeout,
@@ -53,6 +55,8 @@ _AHEAD_BYTES: Final = 256 * 1024
 _REAP_SECONDS: Final = 5.0
 _SPENT: Final = (-signal.SIGXCPU,) if sys.platform != "win32" else ()
 """Exit statuses of a worker that the kernel ended at a limit."""
+_BROKE: Final = (Trap, MemoryLimit)
+"""Answers after which the guest goes on with a fresh instance, through its own fault."""
 _OUR_OWN: Final = frozenset((Kind.PING, Kind.LIMITS))
 """Calls that nobody but us makes, and that do not count."""
 
@@ -83,11 +87,17 @@ class Owner(Protocol):
     def dropped(self, count: int) -> None:
         """So many log messages were too many, and not sent."""
 
-    def trapped(self, worker: "Worker", error: Trap) -> None:
-        """The guest trapped; the call has been answered, the worker goes on with a fresh instance."""
+    def trapped(self, worker: "Worker", error: Trap | MemoryLimit) -> None:
+        """The guest trapped or ran out of memory; the worker goes on with a fresh instance.
 
-    def ended(self, worker: "Worker", reason: str, *, expected: bool) -> None:
-        """The worker is gone; all its calls have been answered. ``expected`` when we asked for it."""
+        The call has been answered with this error, which whoever called has not seen yet.
+        """
+
+    def ended(self, worker: "Worker", error: WorkerCrashed, *, expected: bool) -> None:
+        """The worker is gone; all its calls have been answered. ``expected`` when we asked for it.
+
+        This error is the answer to those that were waiting; whoever called has not seen it yet.
+        """
 
 
 class Call(asyncio.Future[bytes]):
@@ -101,6 +111,7 @@ class Call(asyncio.Future[bytes]):
         self.worker = worker
         self.number = number
         self.kind = kind
+        self.counts = kind not in _OUR_OWN
         self.body = body
         self.label = label
         """What is called, for messages."""
@@ -108,6 +119,10 @@ class Call(asyncio.Future[bytes]):
         self.timeout = 0.0
         self.deadline: asyncio.TimerHandle | None = None
         self.expired = False
+        self.skipped = False
+        """It was given up before its turn came."""
+        self.asked: Asked | None = None
+        """Its host calls."""
 
     def cancel(self, msg: object = None) -> bool:
         """Give the call up; the guest is stopped."""
@@ -127,10 +142,19 @@ class Worker:
         meter: Where its calls are counted.
         grace_seconds: From an interrupt to the kill.
         max_queued: Calls waiting beyond those sent.
+        remembered: How many of its last calls are remembered.
     """
 
     def __init__(
-        self, plan: LaunchPlan, child: Child, *, owner: Owner, meter: Meter, grace_seconds: float, max_queued: int
+        self,
+        plan: LaunchPlan,
+        child: Child,
+        *,
+        owner: Owner,
+        meter: Meter,
+        grace_seconds: float,
+        max_queued: int,
+        remembered: int = 20,
     ) -> None:
         self.plan = plan
         self.pid = child.pid
@@ -157,6 +181,8 @@ class Worker:
         self._killer: asyncio.TimerHandle | None = None
         self._stopping = False
         self._end_reason: str | None = None
+        self._trail = Trail(remembered)
+        self._fatal: Ran | None = None
         self.gone: asyncio.Future[None] = self.loop.create_future()
         """Done when the process was reaped and the owner told."""
 
@@ -266,10 +292,11 @@ class Worker:
         if self._hosting != number or self._channel is None:
             return
         self._hosting = None
-        if isinstance(result, PlugindError):
-            self._channel.send(Kind.HOST_ERROR, number, _error_encoder.encode(result.to_object()))
-        else:
-            self._channel.send(Kind.HOST_RESULT, number, bytes(result))
+        failed = isinstance(result, PlugindError)
+        text = _error_encoder.encode(result.to_object()) if isinstance(result, PlugindError) else bytes(result)
+        self._channel.send(Kind.HOST_ERROR if failed else Kind.HOST_RESULT, number, text)
+        if (call := self._sent.get(number)) is not None and call.asked is not None:
+            call.asked.answered(text, failed=failed)
 
     def _submit(self, kind: Kind, body: bytes, label: str, timeout: float) -> Call:
         self.check_alive()
@@ -327,6 +354,8 @@ class Worker:
             if self._hosting == call.number:
                 self.answer_host_call(call.number, self._timed_out(call, "the host call was given up"))
             self._arm_killer(call)
+        else:
+            call.skipped = True
 
     def _arm_killer(self, call: Call) -> None:
         if self._killer is None:
@@ -383,13 +412,36 @@ class Worker:
             self._killer.cancel()
             self._killer = None
         self._settle(call, outcome)
+        ran = self._ran(call, outcome.data.kind if isinstance(outcome, PlugindError) else OK)
         while self._queue and self._may_send(self._queue[0].body):
             self._send(self._queue.popleft())
         running = self._running
         if running is not None and running.done():
             self._arm_killer(running)  # given up while it waited: the worker has to skip it
-        if isinstance(outcome, Trap):
+        if isinstance(outcome, _BROKE):
+            self._fatal = ran
             self._owner.trapped(self, outcome)
+            self._fatal = None
+        if call.counts and not (call.skipped and isinstance(outcome, Timeout)):
+            self._trail.add(ran)
+
+    def evidence(self) -> Evidence:
+        """Return what is known of what it did; to be asked when the owner learns that something went wrong."""
+        return self._trail.evidence(self._fatal)
+
+    @property
+    def exit_status(self) -> int | None:
+        """Its exit code, or minus the number of the signal that ended it; None while it runs."""
+        return self._child.exited.result() if self._child.exited.done() else None
+
+    @property
+    def killed(self) -> bool:
+        """Whether we ended it: at a deadline, or because it broke the protocol."""
+        return self._end_reason is not None
+
+    def _ran(self, call: Call, outcome: str) -> Ran:
+        seconds = time.perf_counter() - call.began
+        return Ran(call.kind, call.label, call.body, len(call.body), seconds, call.timeout, outcome, call.asked)
 
     def _outcome(self, call: Call, kind: int, body: bytes) -> bytes | PlugindError | None:
         if kind == Kind.ERROR:
@@ -416,7 +468,7 @@ class Worker:
             call.deadline.cancel()
         if call.done():
             return
-        if call.kind not in _OUR_OWN:
+        if call.counts:
             self._meter.call(time.perf_counter() - call.began, failed=isinstance(outcome, PlugindError))
         if isinstance(outcome, PlugindError):
             call.set_exception(outcome)
@@ -442,6 +494,9 @@ class Worker:
             return
         self._hosting = number
         self._meter.host_calls += 1
+        if running.asked is None:
+            running.asked = Asked()
+        running.asked.add(method, params)
         if running.done():
             self.answer_host_call(number, self._timed_out(running, "the call was given up"))
         elif (wait := self._host_calls.reserve(self.loop.time())) > 0:
@@ -488,6 +543,9 @@ class Worker:
     def _lost(self, fault: str | None) -> None:
         self._channel = None
         self._end_reason = self._end_reason or fault
+        if (running := self._running) is not None and running.counts:
+            stopped = running.expired or (running.done() and running.cancelled())
+            self._fatal = self._ran(running, Timeout.__name__ if stopped else LOST)
         _end_task = self.loop.create_task(self._reap(fault))
         _end_task.add_done_callback(lambda task: task.result())
 
@@ -510,7 +568,7 @@ class Worker:
         if not self.ready.done():
             self.ready.set_exception(error)
             self.ready.exception()  # somebody may have stopped waiting
-        self._owner.ended(self, reason, expected=self._stopping)
+        self._owner.ended(self, error, expected=self._stopping)
         self.gone.set_result(None)
 
     def _cause(self) -> str:

@@ -12,7 +12,16 @@ import pytest
 from plugind.policy.plan import LaunchPlan
 from plugind.supervisor.meter import Meter
 from plugind.supervisor.worker import Worker
-from plugind_protocol.errors import ErrorObject, Overloaded, PlugindError, Timeout, TooLarge, Trap, WorkerCrashed
+from plugind_protocol.errors import (
+    ErrorObject,
+    MemoryLimit,
+    Overloaded,
+    PlugindError,
+    Timeout,
+    TooLarge,
+    Trap,
+    WorkerCrashed,
+)
 from plugind_protocol.manifest import Limits
 from plugind_protocol.worker import (
     CONTROL,
@@ -112,11 +121,11 @@ class Owner:
     def dropped(self, count: int) -> None:
         self.dropped_count += count
 
-    def trapped(self, _worker: Worker, error: Trap) -> None:
+    def trapped(self, _worker: Worker, error: Trap | MemoryLimit) -> None:
         self.traps.append(error.message)
 
-    def ended(self, _worker: Worker, reason: str, *, expected: bool) -> None:
-        self.ends.append((reason, expected))
+    def ended(self, _worker: Worker, error: WorkerCrashed, *, expected: bool) -> None:
+        self.ends.append((error.message.removeprefix("p 1.2.3: "), expected))
 
 
 class Bench:
