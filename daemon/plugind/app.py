@@ -47,6 +47,8 @@ from plugind_protocol import PROTOCOL_VERSION
 from plugind_protocol.errors import HostUnavailable
 from plugind_protocol.methods import EffectsChanged, EngineInfo, SandboxInfo, State, StateChanged
 
+_SHORTEST_HOOK_SECONDS = 0.25
+"""What each of a plugin's last hooks gets when all of the time to drain is used up."""
 _FAREWELL_SECONDS = 1.0
 """How long clients may take to read their last answers."""
 
@@ -143,9 +145,10 @@ async def _serve(
             await stop.wait()
             _log.info("stopping")
             server.stop_accepting()
+            until = anyio.current_time() + config.drain_seconds
             with anyio.move_on_after(config.drain_seconds):
                 await sessions.drained()
-                await parts.catalog.stop()
+            await parts.catalog.stop(hook_timeout=max(_SHORTEST_HOOK_SECONDS, (until - anyio.current_time()) / 2))
             await sessions.disconnect(seconds=_FAREWELL_SECONDS)
     finally:
         with anyio.CancelScope(shield=True):

@@ -74,6 +74,19 @@ def test_a_second_signal_stops_it_at_once(start: Callable[..., Daemon], plugins:
     assert not psutil.wait_procs(started, timeout=1)[1]
 
 
+def test_a_guest_that_never_ends_does_not_keep_it(start: Callable[..., Daemon], plugins: Path, tmp_path: Path) -> None:
+    (tmp_path / "plugind.toml").write_text("drain_seconds = 0.3\n")
+    daemon = start("--config", str(tmp_path / "plugind.toml"))
+    with Client.connect(daemon.socket) as client:
+        client.install(str(plugins / "spin"))
+        client.load("spin")
+        call = client.portal.start_task_soon(lambda: client.asynchronous.call_plugin("spin", "spin"))
+        while psutil.Process(client.get_plugin("spin").pid).cpu_times().user < 0.05:
+            pass
+        assert daemon.stop(timeout=6) == 0
+        assert call.exception() is not None
+
+
 def test_shutdown_by_method(start: Callable[..., Daemon]) -> None:
     daemon = start()
     with Client.connect(daemon.socket) as client:

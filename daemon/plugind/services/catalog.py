@@ -241,11 +241,15 @@ class Catalog:
             runtime.record(record, self._limits(runtime.installed.manifest, record))
             return runtime
 
-    async def stop(self) -> None:
-        """Unload everything."""
+    async def stop(self, *, hook_timeout: float) -> None:
+        """Unload everything.
+
+        Args:
+            hook_timeout: Seconds that each of a plugin's last hooks may take.
+        """
         async with anyio.create_task_group() as tasks:
             for runtime in self.runtimes.values():
-                tasks.start_soon(runtime.unload, "shutdown")
+                tasks.start_soon(runtime.unload, "shutdown", hook_timeout)
 
     async def _prepare(self, contents: folder.Contents, granted: list[str], known: Runtime | None) -> Installed:
         manifest = contents.manifest

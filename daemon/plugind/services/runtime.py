@@ -166,15 +166,19 @@ class Runtime:
             if self.state is State.ACTIVE and self.worker is not None:
                 await self._hooks(self.worker, ("lifecycle.deactivate",), State.LOADED)
 
-    async def unload(self, reason: str | None = None) -> None:
+    async def unload(self, reason: str | None = None, hook_timeout: float | None = None) -> None:
         """End the worker; the state is ``installed`` afterwards.
 
         A failing ``lifecycle.deactivate`` or ``lifecycle.unload`` is logged to the plugin's console and does not
         keep it loaded.
+
+        Args:
+            reason: Why, for the announcement.
+            hook_timeout: Seconds that each hook may take; default as for all hooks.
         """
         with anyio.CancelScope(shield=True):
             async with self._lock:
-                await self._unload(reason)
+                await self._unload(reason, hook_timeout)
 
     def drop_windows(self) -> None:
         """Remove the frames that are shared with it; for its end."""
@@ -259,14 +263,14 @@ class Runtime:
             raise
         self._go(to)
 
-    async def _unload(self, reason: str | None) -> None:
+    async def _unload(self, reason: str | None, hook_timeout: float | None = None) -> None:
         self._wanted = State.LOADED
         worker = self.worker
         if worker is not None:
             names = ("lifecycle.deactivate", "lifecycle.unload")
             for name in names if self.state is State.ACTIVE else names[1:]:
                 try:
-                    await worker.hook(name, timeout=self._environment.hook_timeout)
+                    await worker.hook(name, timeout=hook_timeout or self._environment.hook_timeout)
                 except PlugindError as exc:
                     self._environment.console(self.plugin_id, 4, f"{name} failed: {exc.message}")
             self.worker = None
