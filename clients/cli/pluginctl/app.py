@@ -27,6 +27,7 @@ COMMANDS: Final[dict[str, str]] = {
     "disable": "plugins",
     "reload": "plugins",
     "release": "plugins",
+    "limits": "plugins",
     "call": "call",
     "grant": "plugins",
     "revoke": "plugins",

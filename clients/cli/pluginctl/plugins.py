@@ -1,16 +1,17 @@
-"""Commands that change plugins: install, their lifecycle, their permissions."""
+"""Commands that change plugins: install, their lifecycle, their permissions and limits."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 import click
+import msgspec
 
 from pluginctl.arguments import plugin_argument
 from pluginctl.context import Invocation, pass_invocation
 from pluginctl.terminal import one_line
 from plugind_client import Client
-from plugind_protocol.methods import Permissions, PluginInfo
+from plugind_protocol.methods import LimitChanges, Permissions, PluginInfo
 
 
 @click.command()
@@ -90,6 +91,45 @@ def release(invocation: Invocation, /, plugin: str, *, fallback: bool) -> None:
         _show_done(invocation, "released", client.release(plugin, fallback=fallback))
 
 
+_UNITS: Final = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+
+class LimitChange(click.ParamType[tuple[str, int]]):
+    """``memoryBytes=64M``: a limit's name as it is shown, and a whole number with an optional K, M or G."""
+
+    name = "change"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
+        """Split one argument."""
+        name, _, number = str(value).partition("=")
+        if name not in LIMITS:
+            self.fail(f"there is no limit {name!r}; there are {', '.join(LIMITS)}", param, ctx)
+        unit = _UNITS.get(number[-1:].upper(), 1)
+        digits = number if unit == 1 else number[:-1]
+        if not digits.isdecimal():
+            self.fail(f"{value!r} is not NAME=NUMBER", param, ctx)
+        return LIMITS[name], int(digits) * unit
+
+
+LIMITS: Final = {field.encode_name: field.name for field in msgspec.structs.fields(LimitChanges)}
+"""Name on the wire → name of the field."""
+
+
+@click.command()
+@plugin_argument
+@click.argument("changes", nargs=-1, type=LimitChange(), metavar="[NAME=NUMBER]...")
+@pass_invocation
+def limits(invocation: Invocation, /, plugin: str, changes: tuple[tuple[str, int], ...]) -> None:
+    """Show the limits of PLUGIN, or change them at once: memoryBytes=64M callTimeoutMs=500."""
+    with invocation.connect() as client:
+        if changes:
+            found = client.set_resource_limits(plugin, LimitChanges(**dict(changes)))
+        else:
+            found = client.get_resource_limits(plugin)
+    shown = msgspec.to_builtins(found)
+    invocation.show(found, "\n".join(f"{name}={value}" for name, value in shown.items()))
+
+
 def _permission_command(
     name: str, call: Callable[[Client, str, Sequence[str]], Permissions], text: str
 ) -> click.Command:
@@ -108,6 +148,7 @@ def _permission_command(
 COMMANDS: Final[dict[str, Any]] = {
     "install": install,
     "release": release,
+    "limits": limits,
     "grant": _permission_command("grant", Client.grant, "Grant permissions to PLUGIN that it asks for."),
     "revoke": _permission_command("revoke", Client.revoke, "Revoke permissions of PLUGIN, at once."),
     **{name: _step_command(name, step) for name, step in STEPS.items()},

@@ -261,6 +261,23 @@ def test_release(daemon: Peer, pluginctl: Command, capsys: pytest.CaptureFixture
     assert daemon.asked("plugins.release") == [{"pluginId": "blur", "fallback": True}]
 
 
+def test_limits(daemon: Peer, pluginctl: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    daemon.scripts["plugins.getResourceLimits"] = {"memoryBytes": 65536}
+    daemon.scripts["plugins.setResourceLimits"] = {"memoryBytes": 64 << 20, "callTimeoutMs": 500}
+    assert pluginctl("limits", "blur") == 0
+    assert capsys.readouterr().out == "memoryBytes=65536\n"
+    assert pluginctl("limits", "blur", "memoryBytes=64M", "callTimeoutMs=500") == 0
+    assert capsys.readouterr().out == "memoryBytes=67108864\ncallTimeoutMs=500\n"
+    changed = {"memoryBytes": 64 << 20, "callTimeoutMs": 500}
+    assert daemon.asked("plugins.setResourceLimits") == [{"pluginId": "blur", "limits": changed}]
+
+
+@pytest.mark.parametrize("change", ["memory=1", "memoryBytes", "memoryBytes=", "memoryBytes=M", "memoryBytes=-1"])
+def test_limits_that_are_none(pluginctl: Command, capsys: pytest.CaptureFixture[str], change: str) -> None:
+    assert pluginctl("limits", "blur", change) == 2
+    assert "memoryBytes" in capsys.readouterr().err
+
+
 def test_a_quarantine_is_shown(daemon: Peer, pluginctl: Command, capsys: pytest.CaptureFixture[str]) -> None:
     quarantine = {field.encode_name: None for field in msgspec.structs.fields(m.Quarantine)}
     quarantine |= {"cause": "trap", "version": "1.2.3", "reason": "unreachable", "fallback": "1.2.2"}
