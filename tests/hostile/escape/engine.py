@@ -1,0 +1,71 @@
+"""An engine that a guest has broken out of: where a guest would start, an attack is made.
+
+Takes the place of a real engine in a zygote of the tests. Everything around it is the product's: the zygote, the
+fork, the layers, the worker.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable, Sequence
+
+from tests.hostile.escape.attacks import Target, attempt
+
+from plugind_worker.engine.base import EngineError, Export, HostFunction, Import, Instance, Limits
+
+STAY = "stay"
+"""No attack: a worker to be attacked."""
+
+
+class Escaped:
+    """A module that is no module: the target of the attack."""
+
+    imports: Sequence[Import] = ()
+    exports: Sequence[Export] = ()
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+
+    def serialize(self) -> bytes:
+        raise NotImplementedError
+
+
+class Engine:
+    """See `plugind_worker.engine.base.Engine`."""
+
+    name = "wasmtime"
+    version = "0"
+    settings = "none"
+    late_code = False
+
+    def assemble(self, text: bytes) -> bytes:
+        raise NotImplementedError
+
+    def compile(self, wasm: bytes) -> Escaped:
+        raise EngineError(attempt(Target(**json.loads(wasm))))
+
+    def load(self, descriptor: int) -> Escaped:
+        return Escaped(Target(**json.loads(os.pread(descriptor, 1 << 16, 0))))
+
+    def prepare(self, imports: Sequence[HostFunction]) -> None:
+        pass
+
+    def instantiate(
+        self,
+        module: Escaped,
+        imports: Sequence[HostFunction],
+        *,
+        limits: Limits,
+        interrupted: Callable[[], bool] = lambda: False,
+    ) -> Instance:
+        """Attack; the outcome travels as the reason why there is no instance."""
+        if module.target.attack == STAY:
+            time.sleep(3600)  # ends with its control socket
+        raise EngineError(attempt(module.target))
+
+    def interrupt(self) -> None:
+        pass
+
+
+def create() -> Engine:
+    return Engine()
