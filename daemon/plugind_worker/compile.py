@@ -62,7 +62,10 @@ def compile_module(engine: Engine, source: bytes, *, text: bool) -> tuple[Compil
         module = engine.compile(wasm)
     except EngineError as error:
         what = "WebAssembly text" if text else "WebAssembly module"
-        raise PackageInvalid(f"the {what} is not valid: {error}", hint="Build it again for this host.") from error
+        raise PackageInvalid(
+            f"the {what} is not valid for {engine.name}: {error}",
+            hint="Build it again for this host, or choose another engine.",
+        ) from error
     imports.check(module.imports)
     name, functions = abi.recognise(module.exports)
     return Compiled(abi=name, functions=functions), module.serialize()

@@ -28,12 +28,17 @@ class Control:
         interrupt: Ends the guest that runs; called from the control thread.
         lost: Called from the control thread when the supervisor closed its end, since nobody could stop the guest
             any more.
+        threaded: Whether a thread takes orders as they come. Not for an engine under which no other thread runs while
+            the guest does: orders are taken when a call begins, and by `poll`.
     """
 
-    def __init__(self, sock: socket.socket, *, interrupt: Callable[[], None], lost: Callable[[], None]) -> None:
+    def __init__(
+        self, sock: socket.socket, *, interrupt: Callable[[], None], lost: Callable[[], None], threaded: bool = True
+    ) -> None:
         self._sock = sock
         self._interrupt = interrupt
         self._lost = lost
+        self._threaded = threaded
         self._changed = threading.Condition(threading.Lock())
         self._skipped: set[int] = set()
         self._windows: dict[int, int] = {}
@@ -44,10 +49,17 @@ class Control:
         """Whether the call that runs was interrupted."""
 
     def start(self) -> None:
-        """Start the thread."""
+        """Start the thread, if there is to be one."""
+        if not self._threaded:
+            return
         before = threading.stack_size(_STACK_BYTES)  # what it reserves counts as memory of this process
         threading.Thread(target=self._serve, name="control", daemon=True).start()
         threading.stack_size(before)
+
+    def poll(self) -> None:
+        """Take the orders that have arrived, unless the thread does."""
+        while not self._threaded and self._pending() and self._take():
+            pass
 
     def begin(self, number: int) -> bool:
         """Note that a call starts.
@@ -65,7 +77,8 @@ class Control:
                 return False
             self._running = True
             self.fired = False
-            return True
+        self.poll()
+        return self._threaded or not (self.fired and self.finish())
 
     def finish(self) -> bool:
         """Note that the call is over; return whether it was interrupted."""
@@ -79,24 +92,45 @@ class Control:
         Raises:
             Timeout: The call was interrupted first.
         """
+        while not (self._threaded or window in self._windows or self.fired) and self._take():
+            pass
         with self._changed:
-            self._changed.wait_for(lambda: window in self._windows or self.fired)
+            if self._threaded:
+                self._changed.wait_for(lambda: window in self._windows or self.fired)
             if window not in self._windows:
                 raise Timeout(f"interrupted while waiting for window {window}", cause="timeout")
             return self._windows.pop(window)
 
     def _serve(self) -> None:
-        while (order := self._receive()) is not None:
-            kind, number, descriptors = order
-            with self._changed:
-                if kind == Order.INTERRUPT:
-                    self._stop(number)
-                elif kind == Order.WINDOW and descriptors:
-                    self._add_window(number, descriptors.pop(0))
-                self._changed.notify_all()
-            for descriptor in descriptors:
-                os.close(descriptor)
-        self._lost()
+        while self._take():
+            pass
+
+    def _take(self) -> bool:
+        """Wait for one order and carry it out; False at the end."""
+        order = self._receive()
+        if order is None:
+            self._lost()
+            return False
+        kind, number, descriptors = order
+        with self._changed:
+            if kind == Order.INTERRUPT:
+                self._stop(number)
+            elif kind == Order.WINDOW and descriptors:
+                self._add_window(number, descriptors.pop(0))
+            self._changed.notify_all()
+        for descriptor in descriptors:
+            os.close(descriptor)
+        return True
+
+    def _pending(self) -> bool:
+        """Whether an order, or the end, has arrived."""
+        try:
+            self._sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except ConnectionResetError:
+            pass
+        return True
 
     def _stop(self, number: int) -> None:
         if number == self.number:

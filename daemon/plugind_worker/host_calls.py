@@ -114,6 +114,7 @@ class HostCalls:
             if kind not in _ANSWERS:
                 self._channel.keep(message)
             elif call == self._control.number:
+                self._control.poll()
                 if self._control.fired:
                     raise Timeout("interrupted at its deadline during a host call", cause="timeout")
                 return kind == Kind.HOST_ERROR, body

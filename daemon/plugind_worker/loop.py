@@ -53,7 +53,7 @@ class Worker:
         self._engine = engine
         self._launch = launch
         self._channel = Channel(messages)
-        self._control = Control(control, interrupt=engine.interrupt, lost=_leave)
+        self._control = Control(control, interrupt=engine.interrupt, lost=_leave, threaded=engine.interruptible)
         self._console = Console(self._channel, self._control, per_second=launch.log_messages_per_second)
         self._handlers: dict[int, Callable[[bytes], Answer]] = {
             Kind.CALL: self._call,
@@ -90,7 +90,7 @@ class Worker:
         ready = Ready(abi=self._launch.abi, functions=self._guest.functions, layers=lockdown.held)
         self._channel.send(Kind.READY, START, msgspec.json.encode(ready))
         try:
-            while True:
+            while not self._engine.poisoned:
                 self._serve(*self._channel.receive())
         except ChannelClosedError:
             return

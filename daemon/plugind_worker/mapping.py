@@ -40,7 +40,16 @@ def clear(address: int, size: int) -> None:
     _map(address, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _FIXED | _NO_RESERVE, -1)
 
 
-def _map(address: int, size: int, flags: int, descriptor: int) -> None:
-    if _LIBC.mmap(address, size, _ACCESS, flags, descriptor, 0) == _FAILED:
+def reserve(address: int, size: int) -> None:
+    """Put private pages that cannot be accessed, until somebody makes them so, in place of whatever is mapped.
+
+    Raises:
+        OSError: The kernel refused.
+    """
+    _map(address, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _FIXED | _NO_RESERVE, -1, access=0)
+
+
+def _map(address: int, size: int, flags: int, descriptor: int, *, access: int = _ACCESS) -> None:
+    if _LIBC.mmap(address, size, access, flags, descriptor, 0) == _FAILED:
         errno = ctypes.get_errno()
         raise OSError(errno, os.strerror(errno))

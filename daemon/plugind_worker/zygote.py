@@ -80,6 +80,7 @@ class Zygote:
             settings=self._engine.settings,
             layers=self._probed.held,
             missing=self._probed.missing,
+            interruptible=self._engine.interruptible,
         )
         self._send(ZygoteMessage(ready=ready))
         poll = select.poll()

@@ -197,6 +197,8 @@ class ZygoteReady(msgspec.Struct):
     """The sandbox layers that hold in a worker on this machine: tried out, not assumed."""
     missing: list[MissingLayer] = []
     """Those that do not."""
+    interruptible: bool = True
+    """Whether `Order.INTERRUPT` stops a guest that runs; if not, only ending the worker does."""
 
 
 class ZygoteMessage(msgspec.Struct, omit_defaults=True):

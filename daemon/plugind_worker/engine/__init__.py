@@ -7,6 +7,7 @@ from plugind_worker.engine.base import Engine
 
 ENGINES: Final[dict[str, str]] = {
     "wasmtime": "plugind_worker.engine.wasmtime.engine",
+    "wasmer": "plugind_worker.engine.wasmer.engine",
 }
 """Engine name → the module whose ``create()`` returns it."""
 

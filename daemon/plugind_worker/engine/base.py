@@ -81,6 +81,20 @@ class Limits(msgspec.Struct, frozen=True):
     """Cap of each table."""
 
 
+class Fault(enum.Enum):
+    """What a guest can do to be trapped; the value is how it is said, after the guest's function is known."""
+
+    STACK = "ran out of stack"
+    MEMORY = "accessed memory out of bounds"
+    TABLE = "accessed a table out of bounds"
+    NULL_CALL = "called a null function reference"
+    SIGNATURE = "called a function by a wrong signature"
+    OVERFLOW = "overflowed an integer division"
+    DIVISION = "divided by zero"
+    CONVERSION = "converted a float that fits no integer"
+    UNREACHABLE = "executed an unreachable instruction"
+
+
 class OutOfBoundsError(Exception):
     """A pointer and length reach outside the guest's memory."""
 
@@ -180,6 +194,13 @@ class Engine(Protocol):
     version: str
     settings: str
     """Fingerprint of engine, version, machine and settings: artefacts carry over only between equal ones."""
+    interruptible: bool
+    """Whether `interrupt` works. Where it does not, a guest that runs can only be stopped with its process, and no
+    other thread of Python runs meanwhile."""
+
+    @property
+    def poisoned(self) -> bool:
+        """Whether the engine has broken, so that its process must not run guests any more."""
 
     late_code: bool
     """Whether instances need machine code that is made when the module is loaded already; a worker's lockdown must then
@@ -241,4 +262,4 @@ class Engine(Protocol):
         """
 
     def interrupt(self) -> None:
-        """Make every guest of this engine that runs now end with `Timeout` soon."""
+        """Make every guest of this engine that runs now end with `Timeout` soon, if it is `interruptible`."""

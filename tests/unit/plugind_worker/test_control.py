@@ -13,11 +13,11 @@ from plugind_worker.control import Control
 class Rig:
     """A control object with its thread, and the supervisor's end."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, threaded: bool = True) -> None:
         self.peer, self.ours = socket.socketpair()
         self.interrupted = threading.Event()
         self.lost = threading.Event()
-        self.control = Control(self.ours, interrupt=self.interrupted.set, lost=self.lost.set)
+        self.control = Control(self.ours, interrupt=self.interrupted.set, lost=self.lost.set, threaded=threaded)
         self.control.start()
 
     def order(self, order: int, number: int) -> None:
@@ -121,3 +121,44 @@ def test_an_order_in_pieces_is_taken_whole(rig: Rig) -> None:
     for byte in CONTROL.pack(Order.INTERRUPT, 1):
         rig.peer.sendall(bytes((byte,)))
     assert rig.interrupted.wait(10)
+
+
+@pytest.fixture
+def alone() -> Iterator[Rig]:
+    """Without a thread, as under an engine that lets none run."""
+    made = Rig(threaded=False)
+    yield made
+    made.peer.close()
+    made.control.poll()
+    assert made.lost.is_set()
+    made.ours.close()
+
+
+def test_without_a_thread_a_call_that_was_interrupted_before_does_not_begin(alone: Rig) -> None:
+    alone.order(Order.INTERRUPT, 6)
+    assert alone.control.begin(5)
+    assert not alone.control.finish()
+    assert not alone.control.begin(6)
+    alone.order(Order.INTERRUPT, 7)  # just before it begins
+    assert not alone.control.begin(7)
+    assert alone.control.begin(8)
+
+
+def test_without_a_thread_an_interrupt_is_seen_when_it_is_asked_for(alone: Rig) -> None:
+    assert alone.control.begin(5)
+    alone.order(Order.INTERRUPT, 5)
+    assert not alone.control.fired
+    alone.control.poll()
+    assert alone.control.fired
+    assert alone.control.finish()
+    alone.control.poll()
+    assert alone.control.begin(6)
+    assert not alone.control.fired
+
+
+def test_without_a_thread_windows_are_waited_for(alone: Rig) -> None:
+    assert alone.control.begin(5)
+    alone.settle()
+    alone.order(Order.INTERRUPT, 5)
+    with pytest.raises(Timeout):
+        alone.control.take_window(1)

@@ -41,6 +41,9 @@ class Supervisor:
         assert (kind, call) == (Kind.HOST_CALL, 5)
         self.calls.append(split_name(body))
 
+    def poll(self) -> None:
+        """Orders come by a thread."""
+
     def receive_new(self) -> Message:
         return self.incoming.pop(0)
 

@@ -38,6 +38,8 @@ class WasmtimeEngine:
 
     name = "wasmtime"
     late_code = False
+    interruptible = True
+    poisoned = False
 
     def __init__(self) -> None:
         self.version = config.version()

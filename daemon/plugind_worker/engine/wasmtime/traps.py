@@ -8,6 +8,7 @@ import wasmtime
 from wasmtime import TrapCode, _ffi
 
 from plugind_protocol.errors import MemoryLimit, PlugindError, Timeout, Trap
+from plugind_worker.engine.base import Fault
 
 MAX_FRAMES: Final = 64
 """Frames kept of a guest's stack."""
@@ -16,16 +17,16 @@ MAX_NAME: Final = 200
 MAX_REASON: Final = 400
 """Characters kept of an engine's own text."""
 
-_WHAT: Final = {
-    TrapCode.STACK_OVERFLOW: "ran out of stack",
-    TrapCode.MEMORY_OUT_OF_BOUNDS: "accessed memory out of bounds",
-    TrapCode.TABLE_OUT_OF_BOUNDS: "accessed a table out of bounds",
-    TrapCode.INDIRECT_CALL_TO_NULL: "called a null function reference",
-    TrapCode.BAD_SIGNATURE: "called a function by a wrong signature",
-    TrapCode.INTEGER_OVERFLOW: "overflowed an integer division",
-    TrapCode.INTEGER_DIVISION_BY_ZERO: "divided by zero",
-    TrapCode.BAD_CONVERSION_TO_INTEGER: "converted a float that fits no integer",
-    TrapCode.UNREACHABLE: "executed an unreachable instruction",
+_FAULTS: Final = {
+    TrapCode.STACK_OVERFLOW: Fault.STACK,
+    TrapCode.MEMORY_OUT_OF_BOUNDS: Fault.MEMORY,
+    TrapCode.TABLE_OUT_OF_BOUNDS: Fault.TABLE,
+    TrapCode.INDIRECT_CALL_TO_NULL: Fault.NULL_CALL,
+    TrapCode.BAD_SIGNATURE: Fault.SIGNATURE,
+    TrapCode.INTEGER_OVERFLOW: Fault.OVERFLOW,
+    TrapCode.INTEGER_DIVISION_BY_ZERO: Fault.DIVISION,
+    TrapCode.BAD_CONVERSION_TO_INTEGER: Fault.CONVERSION,
+    TrapCode.UNREACHABLE: Fault.UNREACHABLE,
 }
 _ART: Final = re.compile(r"\d*\s*\|")
 _NUMBERED: Final = re.compile(r"\d+: ")
@@ -65,7 +66,7 @@ def error_of(trap: int) -> PlugindError:
         return Timeout(f"interrupted at its deadline{where}", cause="timeout", stack=stack)
     if kind is TrapCode.ALLOCATION_TOO_LARGE:
         return MemoryLimit(f"asked for more than the engine can allocate{where}", cause="memory", stack=stack)
-    what = _WHAT[kind] if kind in _WHAT else f"trapped ({kind.name.lower() if kind else 'no code'})"
+    what = _FAULTS[kind].value if kind in _FAULTS else f"trapped ({kind.name.lower() if kind else 'no code'})"
     return Trap(f"{what}{where}", cause="trap", stack=stack)
 
 
