@@ -41,11 +41,13 @@ from plugind.services.runtime import Environment
 from plugind.services.usage import UsageWatch
 from plugind.supervisor import restart
 from plugind.supervisor.artefacts import ArtefactCache
+from plugind.supervisor.engines import Engines
 from plugind.supervisor.pool import Pool, Timings
 from plugind.supervisor.windows import WindowFolder
 from plugind_protocol import PROTOCOL_VERSION
-from plugind_protocol.errors import HostUnavailable
-from plugind_protocol.methods import EffectsChanged, EngineInfo, SandboxInfo, State, StateChanged
+from plugind_protocol.errors import HostUnavailable, PackageInvalid
+from plugind_protocol.methods import EffectsChanged, SandboxInfo, State, StateChanged
+from plugind_protocol.worker import ZygoteReady
 
 _SHORTEST_HOOK_SECONDS = 0.25
 """What each of a plugin's last hooks gets when all of the time to drain is used up."""
@@ -101,8 +103,10 @@ async def _serve(
     """Build the daemon, serve until told to stop, and take everything down in the opposite order."""
     sessions = Sessions()
     database = Database(data_dir / "state.db")
+    engines = Engines(wasmer=config.engines.wasmer.interpreter)
     pool = Pool(
         ArtefactCache(data_dir / "cache" / "modules"),
+        engines,
         timings=Timings(
             load=config.supervision.load_timeout_seconds,
             compile=config.supervision.compile_timeout_seconds,
@@ -115,11 +119,11 @@ async def _serve(
     )
     windows = WindowFolder(hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16])
     try:
-        engine = await pool.engine(config.engine)
+        engine = await _default_engine(pool, engines, config.engine)
         identity = Identity(
             socket=endpoint.path,
             data_dir=os.fspath(data_dir),
-            engines=[EngineInfo(name=engine.engine, version=engine.engine_version, available=True)],
+            engines=engines.infos,
             sandbox=SandboxInfo(layers=engine.layers, missing=engine.missing, mode=config.sandbox),
         )
         _report_sandbox(identity.sandbox)
@@ -155,6 +159,25 @@ async def _serve(
             await pool.stop()
             windows.remove()
             database.close()
+
+
+async def _default_engine(pool: Pool, engines: Engines, name: str) -> ZygoteReady:
+    """Look for the engines, and start the one that plugins use where nobody chooses another.
+
+    Raises:
+        StartupError: It is not available, or does not come up.
+    """
+    if name == "wasmer":
+        await engines.find()
+        try:
+            pool.check(name, who="the configuration")
+        except PackageInvalid as exc:
+            raise StartupError(exc.message) from exc
+        return await pool.engine(name)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(engines.find)
+        ready = await pool.engine(name)
+    return ready  # noqa: RET504  # to mypy, a task group may swallow what is raised in it
 
 
 class _Parts:
@@ -294,8 +317,6 @@ def _announcer(sessions: Sessions) -> Callable[[str, State, State, str | None], 
 
 def _check(config: Config) -> None:
     """Refuse what this version cannot do."""
-    if config.engine == "wasmer":
-        raise StartupError("engine wasmer is not available in this version; use wasmtime")
     if config.project is not None:
         raise StartupError("--project needs the headless timeline, which this version does not have")
 

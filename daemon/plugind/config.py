@@ -31,6 +31,25 @@ class WireLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """A client that lets more than this pile up unread is disconnected."""
 
 
+EngineName = Literal["wasmtime", "wasmer"]
+
+
+class WasmerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the wasmer engine is run."""
+
+    interpreter: str | None = None
+    """A CPython 3.10 with wasmer, wasmer_compiler_cranelift and msgspec; found by itself in a checkout where
+    ``make wasmer`` has prepared it."""
+
+
+class EngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The engines beside the default one."""
+
+    wasmer: WasmerSettings = WasmerSettings()
+    plugins: dict[str, EngineName] = {}
+    """Engine by plugin id: the user's choice, which counts before the manifest's and the default."""
+
+
 class Supervision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How workers are kept."""
 
@@ -85,7 +104,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     host: Literal["headless", "editor"] = "editor"
     project: str | None = None
     """Timeline the headless host opens."""
-    engine: Literal["wasmtime", "wasmer"] = "wasmtime"
+    engine: EngineName = "wasmtime"
+    """Of plugins whose manifest and user do not choose another."""
     sandbox: Literal["require", "degrade"] = "require" if sys.platform == "linux" else "degrade"
     """What happens where an essential layer of the sandbox is missing: no plugin runs, or it runs all the same."""
     log_format: LogFormat = "console"
@@ -100,6 +120,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     capsules: CapsuleSettings = CapsuleSettings()
     wire: WireLimits = WireLimits()
     supervision: Supervision = Supervision()
+    engines: EngineSettings = EngineSettings()
     limits: Limits = Limits(
         memory_bytes=256 * 1024 * 1024,
         cpu_seconds=None,

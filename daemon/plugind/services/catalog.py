@@ -18,7 +18,6 @@ from plugind_protocol import manifest as manifests
 from plugind_protocol.errors import (
     InvalidState,
     ManifestInvalid,
-    PackageInvalid,
     PlugindError,
     PluginNotFound,
     UnsupportedAbi,
@@ -258,11 +257,13 @@ class Catalog:
                 f"{manifest.name}: {manifest.abi or 'javascript'} plugins are not supported by this version of plugind",
                 hint="Build the plugin to WebAssembly with the Timeline or the numeric ABI.",
             )
+        engine = self._engine(manifest)
+        self._environment.pool.check(engine, who=manifest.name)
         package = await anyio.to_thread.run_sync(self._store.add, contents)
         module = self._store.path(package) / manifest.main
         module_hash = await anyio.to_thread.run_sync(_hash, module)
         compiled = await self._environment.pool.compile(
-            module, module_hash, text=manifest.main.endswith(".wat"), engine=self._engine(manifest)
+            module, module_hash, text=manifest.main.endswith(".wat"), engine=engine
         )
         if manifest.abi not in (None, compiled.abi):
             raise UnsupportedAbi(f"{manifest.name}: the manifest says abi {manifest.abi}, the module is {compiled.abi}")
@@ -293,10 +294,7 @@ class Catalog:
         return limits.effective(self._config.limits, manifest.limits, record.limits)
 
     def _engine(self, manifest: Manifest) -> str:
-        engine = manifest.engine or self._config.engine
-        if engine != self._config.engine:
-            raise PackageInvalid(f"{manifest.name} wants engine {engine}, which is not available")
-        return engine
+        return self._config.engines.plugins.get(manifest.name) or manifest.engine or self._config.engine
 
     async def _collect(self, records: Iterable[Record] = ()) -> None:
         """Remove packages that nobody refers to; ``records`` are referred to besides what is installed."""

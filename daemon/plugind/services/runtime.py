@@ -350,11 +350,12 @@ class Runtime:
         """Note that a worker is gone, and start another, after a pause that grows with the number of crashes."""
         if expected:
             return
-        self.meter.crashes += 1
+        self.meter.crashes += not worker.spent
         reason = error.message
-        error.data.capsule = self._capsule(worker, error)
+        if not worker.spent:
+            error.data.capsule = self._capsule(worker, error)
         _log.warning("worker lost", plugin=self.plugin_id, pid=worker.pid, reason=reason)
-        given_up = self._count("crash", reason, error.data.capsule)
+        given_up = not worker.spent and self._count("crash", reason, error.data.capsule)
         if self.worker is worker:
             self.worker = None
             self._go(State.ERROR, reason)

@@ -10,9 +10,11 @@ import anyio
 import msgspec
 import structlog
 
+from plugind.errors import StartupError
 from plugind.policy.plan import LaunchPlan
 from plugind.supervisor.artefacts import ArtefactCache
 from plugind.supervisor.channel import Channel
+from plugind.supervisor.engines import Engines
 from plugind.supervisor.meter import Meter
 from plugind.supervisor.worker import MAX_LOG_RATE, MAX_MEMORY_BYTES, Owner, Worker
 from plugind.supervisor.zygote import Child, Zygote
@@ -37,6 +39,7 @@ class Pool:
 
     Args:
         artefacts: Cache of compiled modules.
+        engines: The engines there are.
         timings: How long things may take.
         max_queued: Calls that may wait per worker.
         max_result_bytes: Largest result of a guest.
@@ -47,6 +50,7 @@ class Pool:
     def __init__(
         self,
         artefacts: ArtefactCache,
+        engines: Engines,
         *,
         timings: Timings,
         max_queued: int,
@@ -55,6 +59,7 @@ class Pool:
         remembered: int = 20,
     ) -> None:
         self._artefacts = artefacts
+        self._available = engines
         self._timings = timings
         self._max_queued = max_queued
         self._max_result_bytes = max_result_bytes
@@ -72,8 +77,22 @@ class Pool:
         Raises:
             StartupError: It does not come up.
         """
-        self.engines[name] = ready = await self._zygotes.setdefault(name, Zygote(name)).start()
+        if name not in self._zygotes:
+            self._zygotes[name] = Zygote(name, interpreter=self._available.interpreter(name, who="plugind"))
+        self.engines[name] = ready = await self._zygotes[name].start()
         return ready
+
+    def check(self, engine: str, *, who: str) -> None:
+        """Make sure that an engine is there.
+
+        Args:
+            engine: Its name.
+            who: Who wants it, for the message.
+
+        Raises:
+            PackageInvalid: It is not; the message says why, the hint what to do.
+        """
+        self._available.interpreter(engine, who=who)
 
     async def compile(self, source: Path, module_hash: str, *, text: bool, engine: str) -> Compiled:
         """Compile a module into the cache, unless it is there, and say what it is.
@@ -107,8 +126,9 @@ class Pool:
             The worker, ready for calls.
 
         Raises:
-            PlugindError: Why it did not start: a trap, the memory limit, a timeout, a crash.
+            PlugindError: Why it did not start: a trap, the memory limit, a timeout, a crash, an engine that is missing.
         """
+        self.check(plan.engine, who=f"{plan.plugin_id} {plan.version}")
         descriptor, compiled = await self._artefact(
             Path(plan.module), plan.module_hash, text=plan.text, engine=plan.engine
         )
@@ -141,6 +161,7 @@ class Pool:
             child,
             owner=owner,
             meter=meter,
+            interruptible=(await self.engine(plan.engine)).interruptible,
             grace_seconds=self._timings.kill_grace,
             max_queued=self._max_queued,
             remembered=self._remembered,
@@ -184,7 +205,10 @@ class Pool:
             raise
 
     async def _artefact(self, source: Path, module_hash: str, *, text: bool, engine: str) -> tuple[int, Compiled]:
-        ready = await self.engine(engine)
+        try:
+            ready = await self.engine(engine)
+        except StartupError as exc:  # at the daemon's start it is what it says; later it is a plugin's bad luck
+            raise WorkerCrashed(str(exc), cause="crash") from exc
         name = self._artefacts.name(
             module_hash, engine=ready.engine, version=ready.engine_version, settings=ready.settings
         )

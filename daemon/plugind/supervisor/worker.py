@@ -27,6 +27,7 @@ from plugind_protocol.errors import (
     MemoryLimit,
     Overloaded,
     PlugindError,
+    PluginError,
     Timeout,
     TooLarge,
     Trap,
@@ -140,6 +141,7 @@ class Worker:
         child: The process.
         owner: Who it reports to.
         meter: Where its calls are counted.
+        interruptible: Whether its engine can stop a guest; the worker is killed otherwise, as the only way.
         grace_seconds: From an interrupt to the kill.
         max_queued: Calls waiting beyond those sent.
         remembered: How many of its last calls are remembered.
@@ -155,6 +157,7 @@ class Worker:
         grace_seconds: float,
         max_queued: int,
         remembered: int = 20,
+        interruptible: bool = True,
     ) -> None:
         self.plan = plan
         self.pid = child.pid
@@ -166,6 +169,7 @@ class Worker:
         self._owner = owner
         self._meter = meter
         self._grace = grace_seconds
+        self._interruptible = interruptible
         self._max_queued = max_queued
         self._channel: Channel | None = None
         self._number = 0
@@ -183,6 +187,8 @@ class Worker:
         self._end_reason: str | None = None
         self._trail = Trail(remembered)
         self._fatal: Ran | None = None
+        self.spent = False
+        """Whether we ended it to stop a call, with nothing wrong about it."""
         self.gone: asyncio.Future[None] = self.loop.create_future()
         """Done when the process was reaped and the owner told."""
 
@@ -351,11 +357,21 @@ class Worker:
             return
         self._channel.order(Order.INTERRUPT, call.number)
         if self._running is call:
+            if not self._interruptible and self._hosting is None:
+                self._end_for(call)
+                return
             if self._hosting == call.number:
                 self.answer_host_call(call.number, self._timed_out(call, "the host call was given up"))
             self._arm_killer(call)
         else:
             call.skipped = True
+
+    def _end_for(self, call: Call) -> None:
+        """End the worker to stop its guest, which its engine cannot. The plugin is not to blame."""
+        if call.expired:
+            self._settle(call, self._timed_out(call, f"its worker was ended, since {self.plan.engine} stops no guest"))
+        self.spent = True
+        self.kill("a call was stopped, and its worker with it")
 
     def _arm_killer(self, call: Call) -> None:
         if self._killer is None:
@@ -366,6 +382,7 @@ class Worker:
         if self._running is call:
             if call.expired:
                 self._settle(call, self._timed_out(call, "its worker did not react and was killed"))
+            self.spent = not self._interruptible
             self.kill("a call did not end in time")
 
     def _timed_out(self, call: Call, detail: str) -> Timeout:
@@ -512,7 +529,9 @@ class Worker:
 
     def _failure(self, call: Call, body: bytes) -> PlugindError:
         error = self._decode_error(body)
-        return self._timed_out(call, "it was stopped") if isinstance(error, Timeout) else error
+        # A guest may have got the answer to its host call before its worker saw the interrupt, and passed it on.
+        late = isinstance(error, Timeout) or (call.expired and isinstance(error, PluginError))
+        return self._timed_out(call, "it was stopped") if late else error
 
     def _decode_error(self, body: bytes) -> PlugindError:
         try:
@@ -531,6 +550,8 @@ class Worker:
     async def stop(self) -> None:
         """End the worker; calls in flight are answered WorkerCrashed. Returns when it was reaped."""
         self._stopping = True
+        if not self._interruptible and self._sent:
+            self._child.signal(signal.SIGKILL)  # while its guest computes, it does not see the channel's end
         if self._channel is not None:
             self._channel.close()
         await asyncio.shield(self.gone)

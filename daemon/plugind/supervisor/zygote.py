@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from typing import Final
 
 import anyio
@@ -15,6 +14,7 @@ import structlog
 
 from plugind.errors import StartupError
 from plugind.supervisor import resources
+from plugind.supervisor.engines import command
 from plugind_protocol.errors import WorkerCrashed
 from plugind_protocol.worker import Compile, Launch, Spawn, Spawned, ZygoteMessage, ZygoteReady
 
@@ -62,7 +62,7 @@ class Zygote:
         interpreter: The Python that runs it.
     """
 
-    def __init__(self, engine: str, *, interpreter: str = sys.executable) -> None:
+    def __init__(self, engine: str, *, interpreter: str) -> None:
         self._engine = engine
         self._interpreter = interpreter
         self._socket: socket.socket | None = None
@@ -139,9 +139,8 @@ class Zygote:
     def _launch(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            command = [self._interpreter, "-I", "-m", "plugind_worker"]
             self._process = subprocess.Popen(
-                [*command, "--zygote", str(theirs.fileno()), "--engine", self._engine],
+                [*command(self._interpreter), "--zygote", str(theirs.fileno()), "--engine", self._engine],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
