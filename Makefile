@@ -10,12 +10,14 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 INSTALL := $(PIP) --build-constraint packaging/constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format generate examples bench docs package lock clean
+.PHONY: help setup wasmer run test check format generate examples bench docs package lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 setup: $(VENV)/dev ## Make the development environment in .venv
+
+wasmer: .venv-wasmer/ready ## Make the environment of the wasmer engine in .venv-wasmer (needs a CPython 3.10; WASMER_PYTHON=)
 
 run: $(VENV)/run ## See plugind at work: an effect on a real video, a killed worker, the result
 	$(BIN)/python examples/first_light.py
@@ -58,7 +60,7 @@ lock: $(VENV)/dev ## Write packaging/constraints.txt anew: the newest versions t
 	$(BIN)/python packaging/lock.py
 
 clean: ## Remove everything that can be made again
-	rm -rf $(VENV) dist site build .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-wasmer dist site build .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "plugind needs Python 3.11 or newer; none was found (set PYTHON=...)" >&2; exit 1; }
@@ -72,6 +74,10 @@ $(VENV)/run: pyproject.toml packaging/constraints.txt | $(BIN)/python
 $(VENV)/dev: pyproject.toml packaging/constraints.txt | $(BIN)/python
 	$(INSTALL) --editable '.[media]' --group dev
 	@touch $@ $(VENV)/run
+
+.venv-wasmer/ready: packaging/wasmer.py packaging/wasmer.txt | $(BIN)/python
+	WASMER_PYTHON="$(WASMER_PYTHON)" $(BIN)/python packaging/wasmer.py
+	@touch $@
 
 $(VENV)/docs: pyproject.toml packaging/constraints.txt | $(VENV)/dev
 	$(INSTALL) --group docs

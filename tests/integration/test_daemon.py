@@ -172,7 +172,6 @@ def test_what_is_no_socket_of_ours_is_left_alone(tmp_path: Path, kind: str) -> N
     [
         (["--data-dir", "/proc/nothing"], "/proc/nothing"),
         (["--config", "/nonexistent.toml"], "nonexistent.toml"),
-        (["--engine", "wasmer"], "wasmer"),
         (["--project", "x.otio"], "--project"),
         (["--socket", "/tmp/" + "x" * 200], "107"),
     ],

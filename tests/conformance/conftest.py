@@ -1,0 +1,100 @@
+"""One zygote and pool per engine for the whole suite; plugins start in workers of their own."""
+
+import hashlib
+import os
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.conformance.differences import expected
+from tests.conformance.running import Host, Running, Start
+
+from plugind.policy.plan import LaunchPlan
+from plugind.supervisor.artefacts import ArtefactCache
+from plugind.supervisor.engines import Engines
+from plugind.supervisor.pool import Pool, Timings
+from plugind_protocol.manifest import Limits
+
+ENGINES = ("wasmtime", "wasmer")
+
+Expect = Callable[[str], Any]
+"""What the engine under test is to do, where the engines differ."""
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    return "asyncio", {"use_uvloop": True}
+
+
+@pytest.fixture(scope="session", params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="session")
+def expect(engine: str) -> Expect:
+    return lambda what: expected(engine, what)
+
+
+async def available(engine: str) -> Engines:
+    """Look for an engine; skip where it is missing, but not where everything is tested."""
+    engines = Engines(wasmer=None)
+    await engines.find()
+    info = next(info for info in engines.infos if info.name == engine)
+    if not info.available:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"CI tests every engine, but: {info.reason}")
+        pytest.skip(info.reason)
+    return engines
+
+
+@pytest.fixture(scope="session")
+async def wasmer_python(anyio_backend: object) -> str:
+    """The interpreter of the wasmer engine."""
+    return (await available("wasmer")).interpreter("wasmer", who="a test")
+
+
+@pytest.fixture(scope="session")
+async def pool(engine: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pool]:
+    engines = await available(engine)
+    pool = Pool(
+        ArtefactCache(tmp_path_factory.mktemp(engine)),
+        engines,
+        timings=Timings(load=10, compile=20, kill_grace=5),
+        max_queued=100,
+        max_result_bytes=1 << 20,
+    )
+    yield pool
+    await pool.stop()
+
+
+@pytest.fixture
+async def start(engine: str, pool: Pool, tmp_path: Path) -> AsyncIterator[Start]:
+    started: list[Running] = []
+
+    async def run(module: str | bytes, host: Host | None = None, **limits: int) -> Running:
+        text = isinstance(module, str)
+        data = module.encode() if isinstance(module, str) else module
+        digest = hashlib.sha256(data).hexdigest()
+        source = tmp_path / digest
+        source.write_bytes(data)
+        plan = LaunchPlan(
+            plugin_id="guest",
+            version="1.2.3",
+            module=str(source),
+            module_hash=digest,
+            text=text,
+            engine=engine,
+            abi="",
+            limits=Limits(**{"memory_bytes": 64 << 20, **limits}),
+        )
+        running = Running(host)
+        running.worker = await pool.launch(plan, owner=running, meter=running.meter)
+        started.append(running)
+        return running
+
+    yield run
+    for running in started:
+        await running.worker.stop()
