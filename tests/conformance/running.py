@@ -8,7 +8,7 @@ import msgspec
 
 from plugind.supervisor.meter import Meter
 from plugind.supervisor.worker import Call, Worker
-from plugind_protocol.errors import PlugindError, Trap
+from plugind_protocol.errors import MemoryLimit, PlugindError, Trap, WorkerCrashed
 
 Host = Callable[[str, Any], Any]
 """Answers a host call: method and params in, result out; a `PlugindError` raised is the answer too."""
@@ -25,9 +25,7 @@ class Running:
         self.meter = Meter()
         self.logs: list[tuple[int, str]] = []
         self.asked: list[tuple[str, Any]] = []
-        self.traps: list[Trap] = []
-        self.reason = ""
-        """Why the worker ended."""
+        self.traps: list[Trap | MemoryLimit] = []
         self.number = 0
         """Of the call that asked last."""
         self.heard = asyncio.Event()
@@ -63,8 +61,8 @@ class Running:
     def dropped(self, count: int) -> None:
         raise AssertionError(f"{count} messages dropped")
 
-    def trapped(self, worker: Worker, error: Trap) -> None:
+    def trapped(self, worker: Worker, error: Trap | MemoryLimit) -> None:
         self.traps.append(error)
 
-    def ended(self, worker: Worker, reason: str, *, expected: bool) -> None:
-        self.reason = reason
+    def ended(self, worker: Worker, error: WorkerCrashed, *, expected: bool) -> None:
+        """Nothing to do: calls are answered by the worker itself."""
