@@ -37,6 +37,8 @@ class Engine:
     version = "0"
     settings = "none"
     late_code = False
+    interruptible = True
+    poisoned = False
 
     def assemble(self, text: bytes) -> bytes:
         raise NotImplementedError
