@@ -11,7 +11,9 @@ from typing import Final
 from plugind_worker.sandbox.layer import Confinement, Job
 
 HEADROOM_BYTES: Final = 160 * 1024 * 1024
-"""What a worker itself may take beyond what it has at its start: copies of the largest message, and Python."""
+"""What a worker itself may take beyond what it has at its start: copies of the largest message, and Python.
+
+Measured: a worker that echoes 15 MB has 107 MB more in memory, the 33 MB in the guest included; 16 MB at its start."""
 COMPILE_BYTES: Final = 1024 * 1024 * 1024
 """What a compiling child may take beyond what it has at its start."""
 ARTEFACT_BYTES: Final = 512 * 1024 * 1024
