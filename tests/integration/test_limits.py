@@ -166,3 +166,27 @@ async def test_limits_survive_a_restart_and_an_update(
     assert daemon.stop() == 0
     async with AsyncClient.connect(start().socket) as client:
         assert (await client.get_resource_limits("probe")).memory_bytes == 20 * MIB
+
+
+async def test_the_limit_of_the_system_moves_with_the_limit_of_memory_and_with_windows(
+    client: AsyncClient, plugins: Path, examples: Path
+) -> None:
+    await client.install(str(examples / "invert"), grant="requested")
+    pid = (await client.load("invert")).pid
+    assert pid is not None
+
+    def limit() -> int:
+        return psutil.Process(pid).rlimit(psutil.RLIMIT_DATA)[0]
+
+    first = limit()
+    await client.set_resource_limits("invert", LimitChanges(memory_bytes=512 * MIB))
+    assert limit() == first + 256 * MIB
+    await client.set_resource_limits("invert", LimitChanges(memory_bytes=128 * MIB))
+    assert limit() == first - 128 * MIB
+    before = limit()
+    window = await client.frames_open("invert", width=1920, height=1080, slots=2)
+    grown = limit() - before
+    assert 2 * 1920 * 1080 * 4 <= grown <= 2 * 1920 * 1080 * 4 + MIB
+    await client.frames_close(window.window_id)
+    await client.frames_open("invert", width=1280, height=720, slots=2)  # in what the first one has left
+    assert limit() - before == grown

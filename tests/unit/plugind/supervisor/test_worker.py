@@ -283,7 +283,13 @@ async def test_logs_are_passed_on_whatever_their_bytes(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "words"), [(-9, "killed by SIGKILL"), (-11, "killed by SIGSEGV"), (3, "exited with status 3")]
+    ("status", "words"),
+    [
+        (-9, "killed by SIGKILL"),
+        (-11, "killed by SIGSEGV"),
+        (-signal.SIGSYS, "killed by SIGSYS: it made a system call that its sandbox forbids"),
+        (3, "exited with status 3"),
+    ],
 )
 async def test_a_dead_worker_answers_all_its_calls(bench: Bench, status: int, words: str) -> None:
     calls = [bench.worker.call("f", b"null", timeout=LONG) for _ in range(18)]
