@@ -49,6 +49,7 @@ examples: $(VENV)/dev ## Rebuild the example modules and compare them with those
 
 bench: $(VENV)/run ## Measure the call path and the frame path
 	$(BIN)/python benchmarks/call_and_frame.py
+	$(BIN)/python benchmarks/engines.py
 
 docs: $(VENV)/docs ## Build the documentation into site/
 	$(BIN)/mkdocs build --strict --quiet --config-file packaging/mkdocs.yml
