@@ -1,15 +1,18 @@
 """A child of the zygote: gives up what it can, then runs one plugin or compiles one module."""
 
+import contextlib
 import socket
+import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 
-from plugind_protocol.worker import Launch, Spawn
+from plugind_protocol.worker import MAX_FAULT_BYTES, Kind, Launch, Spawn, encode
 from plugind_worker import compile as compiling
 from plugind_worker.channel import Channel
 from plugind_worker.engine.base import Engine
-from plugind_worker.lockdown import Ground
+from plugind_worker.lockdown import Ground, Lockdown
 from plugind_worker.loop import Worker
 from plugind_worker.sandbox.layer import Confinement, Job, Stage
 
@@ -28,6 +31,16 @@ def run(engine: Engine, order: Spawn, descriptors: Sequence[int], *, parent: int
     lockdown = ground.child(_limited(confinement, order.launch), required=not order.degrade)
     lockdown.apply(Stage.ENTRY)
     messages = socket.socket(fileno=descriptors[0])
+    try:
+        _work(engine, order, descriptors, messages=messages, lockdown=lockdown)
+    except Exception as error:
+        _report(messages, error)
+        raise
+
+
+def _work(
+    engine: Engine, order: Spawn, descriptors: Sequence[int], *, messages: socket.socket, lockdown: Lockdown
+) -> None:
     if order.launch is not None:
         worker = Worker(engine, order.launch, messages=messages, control=socket.socket(fileno=descriptors[1]))
         worker.run(descriptors[2], lockdown=lockdown)
@@ -36,6 +49,15 @@ def run(engine: Engine, order: Spawn, descriptors: Sequence[int], *, parent: int
         compiling.run(
             engine, order.compile, channel=channel, source=descriptors[1], output=descriptors[2], lockdown=lockdown
         )
+
+
+def _report(messages: socket.socket, error: Exception) -> None:
+    """Tell the supervisor of a fault of our own: stderr leads nowhere, and no source can be opened to quote from."""
+    stack = traceback.walk_tb(error.__traceback__)
+    where = [f"{Path(frame.f_code.co_filename).name}:{line}" for frame, line in stack]
+    text = f"{type(error).__name__}: {error} (at {', '.join(reversed(where))})"
+    with contextlib.suppress(OSError):  # nobody listens any more
+        messages.sendall(encode(Kind.FAULT, 0, text.encode(errors="replace")[:MAX_FAULT_BYTES]))
 
 
 def _limited(confinement: Confinement, launch: Launch | None) -> Confinement:

@@ -19,6 +19,9 @@ HEADER: Final = struct.Struct("<IHxxI")
 MAX_BODY_BYTES: Final = 16 * 1024 * 1024 + 64 * 1024
 """Largest body, in bytes: a client's largest message and its frame."""
 
+MAX_FAULT_BYTES: Final = 2000
+"""Largest body of FAULT."""
+
 CONTROL: Final = struct.Struct("<HxxI")
 """``u16 order, u32 number``: 8 bytes."""
 
@@ -71,6 +74,8 @@ class Kind(enum.IntEnum):
     """One level byte (0 trace … 4 error), then UTF-8 text."""
     DROPPED = 39
     """`DROPPED`: so many messages more were not sent, since they were too many."""
+    FAULT = 40
+    """UTF-8 text, at most `MAX_FAULT_BYTES`: a fault of the worker's own, and where; the worker exits."""
 
 
 class Order(enum.IntEnum):

@@ -16,7 +16,7 @@ from plugind.supervisor.artefacts import ArtefactCache
 from plugind.supervisor.channel import Channel
 from plugind.supervisor.engines import Engines
 from plugind.supervisor.meter import Meter
-from plugind.supervisor.worker import MAX_LOG_RATE, MAX_MEMORY_BYTES, Owner, Worker
+from plugind.supervisor.worker import MAX_LOG_RATE, MAX_MEMORY_BYTES, Owner, Worker, printable
 from plugind.supervisor.zygote import Child, Zygote
 from plugind_protocol.errors import ErrorObject, InternalError, PackageInvalid, Timeout, WorkerCrashed, from_object
 from plugind_protocol.worker import Compile, Compiled, Kind, Launch, ZygoteReady
@@ -270,4 +270,7 @@ class Pool:
             child.signal(signal.SIGKILL)
         if kind == Kind.FAILED:
             raise from_object(msgspec.json.decode(body, type=ErrorObject))
+        if kind == Kind.FAULT:
+            _log.error("a compiling child had a fault of its own", module=name, fault=printable(body))
+            raise PackageInvalid(f"{name} cannot be compiled: the compiler failed; the log says more", cause="crash")
         return msgspec.json.decode(body, type=Compiled)

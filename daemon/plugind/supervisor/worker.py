@@ -38,6 +38,7 @@ from plugind_protocol.manifest import Limits
 from plugind_protocol.rates import TokenBucket
 from plugind_protocol.worker import (
     DROPPED,
+    MAX_FAULT_BYTES,
     PROCESS,
     PROCESSED,
     Kind,
@@ -405,6 +406,8 @@ class Worker:
             self._log(body)
         elif kind == Kind.DROPPED and len(body) == DROPPED.size:
             self._owner.dropped(DROPPED.unpack(body)[0])
+        elif kind == Kind.FAULT and len(body) <= MAX_FAULT_BYTES:
+            self._end_reason = self._end_reason or f"its worker had a fault of its own: {printable(body)}"
         elif kind == Kind.READY and not self.ready.done():
             self._started(body)
         elif kind == Kind.FAILED and not self.ready.done():
@@ -627,3 +630,8 @@ def _log_rate(limits: Limits) -> TokenBucket:
     """Bound what a worker may log that keeps no rate of its own; one that does is below it however late we read."""
     rate = limits.log_messages_per_second or MAX_LOG_RATE
     return TokenBucket(rate, 4 * rate)
+
+
+def printable(text: bytes) -> str:
+    """Decode words of a worker's, which may be anybody's by then, for a log or a terminal."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text.decode(errors="replace"))

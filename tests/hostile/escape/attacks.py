@@ -402,6 +402,10 @@ ATTACKS: Final[tuple[Attack, ...]] = (
     Attack("executable pages", executable_pages),
     Attack("pages made executable", make_executable),
     Attack("pages made executable, with a key", remap_executable),
+    Attack("shared memory, which no limit counts", lambda _: call("mmap", 0, 1 << 20, 3, 0x21, -1, 0)),
+    Attack("memory that grows downwards, likewise", lambda _: call("mmap", 0, 1 << 20, 3, 0x122, -1, 0)),
+    Attack("memory beyond its limit", lambda _: call("mmap", 0, 8 << 30, 3, 0x4022, -1, 0)),
+    Attack("address space without end", lambda _: call("mmap", 0, 1 << 40, 0, 0x4022, -1, 0)),
     Attack("mlock", lambda _: call("mlock", ctypes.addressof(_LIBC_BYTES), 16)),
     Attack("remap_file_pages", lambda _: call("remap_file_pages", 0, 0, 0, 0, 0)),
     # another root, another user, fewer walls

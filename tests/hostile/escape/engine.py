@@ -16,6 +16,9 @@ from plugind_worker.engine.base import EngineError, Export, HostFunction, Import
 STAY = "stay"
 """No attack: a worker to be attacked."""
 
+FAULT = "fault"
+"""No attack: a fault of the worker's own."""
+
 
 class Escaped:
     """A module that is no module: the target of the attack."""
@@ -63,6 +66,8 @@ class Engine:
         """Attack; the outcome travels as the reason why there is no instance."""
         if module.target.attack == STAY:
             time.sleep(3600)  # ends with its control socket
+        if module.target.attack == FAULT:
+            raise RuntimeError("something that nobody thought of")
         raise EngineError(attempt(module.target))
 
     def interrupt(self) -> None:

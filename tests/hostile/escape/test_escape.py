@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from tests.harness.daemon import ROOT
 from tests.hostile.escape.attacks import ATTACKS, Target
-from tests.hostile.escape.engine import STAY
+from tests.hostile.escape.engine import FAULT, STAY
 from tests.unit.plugind_worker.supervisor import ERROR, Peer, Zygote
 
 from plugind_protocol.worker import Compile, Decoder, Kind
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.process, pytest.mark.threat("Guest", "escape from insi
 
 NOBODY = 65534
 ENGINE = "tests.hostile.escape.engine"
-DENIED = {"EPERM", "EACCES", "ENOSYS", "SIGSYS"}
+DENIED = {"EPERM", "EACCES", "ENOSYS", "SIGSYS", "ENOMEM"}
 NOTHING = {"ENOENT"}
 """What the attempts that look for something answer where there is nothing; nothing else ends so where it is denied."""
 WITHOUT_NAMESPACES = {"unshare": errno.EPERM}
@@ -78,7 +78,7 @@ class Prey:
         program = (str(ROOT / "tests/hostile/escape/zygote.py"), str(ROOT), json.dumps({"engine": ENGINE, **options}))
         self.zygote = Zygote(program=program)
         self.sibling = 0
-        self._staying = self._start(STAY)
+        self._staying = self.start(STAY)
         self.sibling = self._staying.pid
 
     def close(self) -> None:
@@ -103,7 +103,7 @@ class Prey:
 
     def launch(self, attack: str) -> str:
         """Make an attack from a worker; return its outcome."""
-        with closing(self._start(attack)) as peer:
+        with closing(self.start(attack)) as peer:
             while data := peer.messages.recv(1 << 16):
                 for kind, _, body in Decoder().feed(data):
                     assert kind == Kind.FAILED, (attack, kind, body)
@@ -112,7 +112,7 @@ class Prey:
                     return outcome
         return signal.Signals(-self.zygote.exit_status(peer.pid)).name
 
-    def _start(self, attack: str) -> Peer:
+    def start(self, attack: str) -> Peer:
         with tempfile.TemporaryFile() as file:
             file.write(self.target(attack))
             file.flush()
@@ -192,7 +192,7 @@ def test_namespaces_alone_leave_no_file_and_no_network(prey: Prey) -> None:
 
 def test_what_a_worker_holds(tmp_path: Path) -> None:
     prey = Prey(tmp_path, {})
-    try:
+    with closing(prey):
         process = Path(f"/proc/{prey.sibling}")
         deadline = time.monotonic() + 10
         while "Seccomp:\t2" not in (process / "status").read_text():
@@ -201,5 +201,13 @@ def test_what_a_worker_holds(tmp_path: Path) -> None:
         assert [held.pop(number) for number in (0, 1, 2)] == [os.devnull] * 3
         assert [target.partition(":")[0] for target in held.values()] == ["socket", "socket"]
         assert os.getsid(prey.sibling) == prey.sibling
-    finally:
-        prey.close()
+
+
+def test_a_fault_of_the_workers_own_is_told_where_nothing_can_be_printed(tmp_path: Path) -> None:
+    prey = Prey(tmp_path, {})
+    with closing(prey), closing(prey.start(FAULT)) as peer:
+        kind, _, body = peer.receive()
+        assert kind == Kind.FAULT
+        assert body.startswith(b"RuntimeError: something that nobody thought of (at engine.py:")
+        assert b"child.py" in body
+        assert prey.zygote.exit_status(peer.pid) == 1

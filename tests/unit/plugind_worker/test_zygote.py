@@ -186,7 +186,7 @@ def test_a_worker_is_confined(zygote: Zygote, launch: Launcher, guest_text: Writ
     assert 1 << 30 < int(limits["Max data size"][0]) < (1 << 30) + (256 << 20)
     assert _status(pid, "Seccomp") == "2"
     assert {_status(pid, f"Cap{kind}") for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb")} == {"0" * 16}
-    assert limits["Max address space"] == ["unlimited", "unlimited"]
+    assert limits["Max address space"] == [str(64 << 30)] * 2
 
 
 def test_a_worker_holds_its_channel_and_its_module_and_nothing_else(

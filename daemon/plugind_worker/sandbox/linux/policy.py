@@ -36,6 +36,7 @@ ARCHITECTURES: Final[Mapping[str, Architecture]] = {
 
 _EXEC: Final = 0x4
 _WRITE: Final = 0x2
+_SHARED, _PRIVATE, _ANONYMOUS, _GROWS_DOWN = 0x1, 0x2, 0x20, 0x100
 _INT: Final = 0xFFFFFFFF
 """Mask of an int: the kernel does not look at the upper half."""
 _THREAD: Final = 0x3D0F00
@@ -105,7 +106,11 @@ def program(architecture: Architecture, *, job: Job, late_code: bool, pid: int) 
 def _arguments(*, code: bool, pid: int) -> dict[str, list[list[Match]]]:
     """Return the calls that depend on their arguments; each list of matches allows."""
     not_code = Match(2, 0, _EXEC)
-    mapped = [[not_code]]
+    # memory that no limit counts is refused: shared without a file, and growing downwards like a stack
+    mapped = [
+        [not_code, Match(3, _PRIVATE, _SHARED | _PRIVATE | _GROWS_DOWN)],
+        [not_code, Match(3, _SHARED, _SHARED | _PRIVATE | _GROWS_DOWN | _ANONYMOUS)],
+    ]
     protected = [[not_code], [Match(2, 0, _WRITE)]] if code else [[not_code]]
     return {
         "mmap": mapped,

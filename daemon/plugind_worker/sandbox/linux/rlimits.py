@@ -18,6 +18,8 @@ COMPILE_BYTES: Final = 1024 * 1024 * 1024
 """What a compiling child may take beyond what it has at its start."""
 ARTEFACT_BYTES: Final = 512 * 1024 * 1024
 """Largest artefact that a compiling child may write."""
+ADDRESS_BYTES: Final = 64 * 1024 * 1024 * 1024
+"""What a child may reserve, so that its page tables have an end: a guest's memory reserves 4 GiB and its guards."""
 DESCRIPTORS: Final = {Job.LAUNCH: 256, Job.COMPILE: 16}
 """Most descriptors that a child can be allowed: its channel, its module, and its frame windows."""
 
@@ -26,6 +28,7 @@ def apply(confinement: Confinement) -> None:
     """Set every limit but that of processes; `seal` follows when all threads are there."""
     launch = confinement.job is Job.LAUNCH
     fixed = {
+        resource.RLIMIT_AS: ADDRESS_BYTES,
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_FSIZE: 0 if launch else ARTEFACT_BYTES,
         resource.RLIMIT_NOFILE: DESCRIPTORS[confinement.job],

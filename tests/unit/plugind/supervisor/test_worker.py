@@ -303,6 +303,14 @@ async def test_a_dead_worker_answers_all_its_calls(bench: Bench, status: int, wo
         bench.worker.call("f", b"null", timeout=LONG)
 
 
+async def test_a_worker_may_say_what_it_died_of(bench: Bench) -> None:
+    call = bench.worker.call("f", b"null", timeout=LONG)
+    bench.peer.say(Kind.FAULT, 0, b"KeyError: 'x'\x1b[2J\n (at loop.py:3)")
+    bench.process.die(1)
+    with pytest.raises(WorkerCrashed, match=r"fault of its own: KeyError: 'x'\ufffd\[2J\ufffd \(at loop\.py:3\)"):
+        await call
+
+
 async def test_stopping_is_not_a_crash(bench: Bench) -> None:
     call = bench.worker.call("f", b"null", timeout=LONG)
     stopping = asyncio.ensure_future(bench.worker.stop())

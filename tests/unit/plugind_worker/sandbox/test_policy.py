@@ -47,6 +47,9 @@ def test_a_worker_gets_no_code_no_thread_and_no_other_process(machine: str) -> N
     filter_ = Filter(machine)
     assert filter_("mmap", 0, 4096, 5, 0x22) == EPERM
     assert filter_("mmap", 0, 4096, 7, 0x22) == EPERM
+    assert filter_("mmap", 0, 4096, 3, 0x21) == EPERM  # shared without a file
+    assert filter_("mmap", 0, 4096, 3, 0x122) == EPERM  # growing downwards
+    assert filter_("mmap", 0, 4096, 3, 0x11, 5) == ALLOW  # a frame window
     assert filter_("mprotect", 0, 4096, 5) == EPERM
     assert filter_("mprotect", 0, 4096, 4 | 1 << 32) == EPERM  # the kernel looks at all bits that we look at
     assert filter_("tgkill", PID + 1, 12, 9) == EPERM
