@@ -35,6 +35,9 @@ COMMANDS: Final[dict[str, str]] = {
     "logs": "logs",
     "top": "top",
     "render": "render",
+    "capsules": "capsules",
+    "capsule": "capsules",
+    "replay": "replay",
     "completion": "completion",
 }
 """Command → the module of `pluginctl` whose ``COMMANDS`` has it: ``rpc`` must not wait for what ``render`` imports."""

@@ -53,6 +53,8 @@ def report(failure: Exception, *, as_json: bool) -> Exit:
         click.echo(click.style("error: ", fg="red", bold=True) + printable(_message(failure)), err=True)
         if hint := _hint(failure):
             click.echo(click.style("hint: ", fg="yellow") + printable(hint), err=True)
+        if isinstance(failure, PlugindError) and (capsule := failure.data.capsule) is not None:
+            click.echo(click.style("capsule: ", fg="yellow") + printable(f"pluginctl capsule {capsule}"), err=True)
     return Exit.NO_DAEMON if isinstance(failure, NoDaemon) else Exit.FAILED
 
 

@@ -96,6 +96,8 @@ def _info(found: PluginInfo) -> Iterator[tuple[str, str]]:
     if found.quarantine is not msgspec.UNSET:
         held = found.quarantine
         yield "quarantine", f"{held.version} until {held.until or 'released'}: {held.reason or held.cause}"
+        if held.capsule is not None:
+            yield "capsule", f"{held.capsule}, see: pluginctl capsule {held.capsule}"
         if held.fallback is not None:
             yield "fallback", f"{held.fallback}, by: pluginctl release --fallback {found.plugin_id}"
 

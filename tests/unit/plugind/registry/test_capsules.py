@@ -7,66 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.fakes.capsules import AT, capsule
 
 from plugind.config import CapsuleSettings
 from plugind.registry.capsules import CapsuleStore, Kept, excess, new_id
-from plugind_protocol.capsule import (
-    SCHEMA,
-    CallRecord,
-    Capsule,
-    CapsuleUnreadableError,
-    EngineRecord,
-    MachineRecord,
-    Payload,
-    decode,
-    encode,
-)
-from plugind_protocol.manifest import Limits
+from plugind_protocol.capsule import CapsuleUnreadableError, decode, encode
 
-AT = dt.datetime(2026, 1, 2, 3, 4, 5, 678_000, tzinfo=dt.UTC)
 MANY = CapsuleSettings(per_plugin=100, plugin_bytes=10**9, total=100, total_bytes=10**9)
-
-
-def capsule(capsule_id: str, plugin_id: str = "p") -> Capsule:
-    return Capsule(
-        id=capsule_id,
-        plugin_id=plugin_id,
-        version="1.0.0",
-        at=AT.isoformat(),
-        kind="Trap",
-        cause="trap",
-        reason="p 1.0.0: divided by zero",
-        during="f",
-        schema=SCHEMA,
-        daemon_version="1",
-        protocol_version="1.0",
-        machine=MachineRecord(os="Linux", kernel="6", arch="x86_64", cpus=2),
-        package="ab",
-        module_hash="cd",
-        abi="timeline",
-        engine=EngineRecord(name="wasmtime", version="1", settings="x"),
-        limits=Limits(memory_bytes=1 << 20),
-        granted=[],
-        layers=[],
-        state="loaded",
-        hooks=[],
-        exit=None,
-        stack=["f"],
-        calls=[
-            CallRecord(
-                step="call",
-                name="f",
-                params=Payload(text='{"ä":"\\u0000"}', size=15),
-                ms=1.5,
-                timeout_ms=30_000,
-                outcome="Trap",
-                running=True,
-            )
-        ],
-        windows=[],
-        console=[],
-        redacted=False,
-    )
 
 
 def kept(*sizes: int, plugin: str = "p", start: int = 0) -> list[Kept]:

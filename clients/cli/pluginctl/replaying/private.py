@@ -1,0 +1,91 @@
+"""A daemon of one's own: its socket and data lie in a temporary folder, and both are gone with it."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import anyio
+import anyio.to_thread
+import msgspec
+from anyio.abc import Process
+from anyio.streams.text import TextReceiveStream
+
+from pluginctl.failure import CommandFailed
+
+_START_SECONDS: Final = 30.0
+_STOP_SECONDS: Final = 10.0
+_SHOWN: Final = 400
+"""Characters of a daemon's last words that are shown."""
+
+
+@asynccontextmanager
+async def private_daemon(
+    engine: str, settings: Mapping[str, Mapping[str, Any]], *, sandbox: str | None = None
+) -> AsyncIterator[str]:
+    """Run a daemon by the interpreter that runs us.
+
+    Args:
+        engine: Name of its wasm engine.
+        settings: Tables of its configuration.
+        sandbox: What it does without essential layers, if not its default.
+
+    Yields:
+        The path of its socket.
+
+    Raises:
+        CommandFailed: It does not start; the message has its words.
+    """
+    with tempfile.TemporaryDirectory(prefix="plugind-replay-") as name:
+        folder = Path(name)
+        config = folder / "plugind.toml"
+        config.write_text(_toml(settings), "utf-8")
+        command = [sys.executable, "-m", "plugind", "--exit-with-stdin", "--engine", engine, "--config", str(config)]
+        command += ["--socket", str(folder / "s"), "--data-dir", str(folder / "data")]
+        command += ["--sandbox", sandbox] if sandbox is not None else []
+        with (folder / "log").open("wb") as log:
+            process = await anyio.open_process(command, stdin=subprocess.PIPE, stderr=log, env=_environment())
+        try:
+            await _until_ready(process, folder / "log")
+            yield str(folder / "s")
+        finally:
+            with anyio.CancelScope(shield=True):
+                await _stop(process)
+
+
+async def _until_ready(process: Process, log: Path) -> None:
+    assert process.stdout is not None
+    try:
+        with anyio.fail_after(_START_SECONDS):
+            await TextReceiveStream(process.stdout).receive()
+    except (anyio.EndOfStream, TimeoutError) as exc:
+        words = (await anyio.Path(log).read_text("utf-8", errors="replace")).strip()[-_SHOWN:]
+        raise CommandFailed(f"the daemon for the replay did not start: {words or 'it said nothing'}") from exc
+
+
+async def _stop(process: Process) -> None:
+    assert process.stdin is not None
+    await process.stdin.aclose()
+    with anyio.move_on_after(_STOP_SECONDS):
+        await process.wait()
+    if process.returncode is None:
+        process.kill()
+    await process.aclose()
+
+
+def _environment() -> dict[str, str]:
+    """Ours, without what names another daemon."""
+    return {key: value for key, value in os.environ.items() if key not in ("PLUGIND_SOCKET", "PLUGIND_DATA_DIR")}
+
+
+def _toml(settings: Mapping[str, Mapping[str, Any]]) -> str:
+    """Tables of numbers and booleans: JSON's words for those are TOML's too."""
+    lines = []
+    for table, values in settings.items():
+        lines.append(f"[{table}]")
+        lines += [f"{key} = {msgspec.json.encode(value).decode()}" for key, value in values.items()]
+    return "\n".join(lines) + "\n"
