@@ -9,8 +9,12 @@ SOURCES := protocol daemon clients tests examples benchmarks packaging
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint packaging/constraints.txt
 INSTALL := $(PIP) --build-constraint packaging/constraints.txt
 
+FUZZ_SECONDS ?= 60
+MODULES ?= 300
+MINUTES ?= 10
+
 .DEFAULT_GOAL := help
-.PHONY: help setup wasmer run test check format generate examples bench docs package lock clean
+.PHONY: help setup wasmer run test hostile soak check format generate examples bench docs package lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -27,6 +31,12 @@ test: $(VENV)/dev ## Run the tests with branch coverage
 	$(BIN)/coverage run -m pytest $(PYTEST_ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+hostile: $(VENV)/hostile ## Attack it: all threats, generated modules, fuzzing (FUZZ_SECONDS=60 MODULES=300 WRITE=1)
+	$(BIN)/python -m tests.hostile --fuzz-seconds $(FUZZ_SECONDS) --modules $(MODULES) $(if $(WRITE),--write) -- $(PYTEST_ARGS)
+
+soak: $(VENV)/hostile ## Keep 50 plugins under load while their workers are killed (MINUTES=10)
+	$(BIN)/python -m tests.soak --minutes $(MINUTES)
 
 check: $(VENV)/dev ## Format, lint, types, import rules, generated files
 	$(BIN)/ruff format --check $(SOURCES)
@@ -78,6 +88,10 @@ $(VENV)/dev: pyproject.toml packaging/constraints.txt | $(BIN)/python
 
 .venv-wasmer/ready: packaging/wasmer.py packaging/wasmer.txt | $(BIN)/python
 	WASMER_PYTHON="$(WASMER_PYTHON)" $(BIN)/python packaging/wasmer.py
+	@touch $@
+
+$(VENV)/hostile: pyproject.toml packaging/constraints.txt | $(VENV)/dev
+	$(INSTALL) --group hostile
 	@touch $@
 
 $(VENV)/docs: pyproject.toml packaging/constraints.txt | $(VENV)/dev

@@ -1,0 +1,295 @@
+"""The machine is no friend either: clocks jump, descriptors and disks run out, memory ends, the daemon is killed."""
+
+import contextlib
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import anyio
+import psutil
+import pytest
+from tests.harness.daemon import Daemon
+from tests.hostile.report import Report
+
+from plugind_client import AsyncClient, Disconnected
+from plugind_protocol import errors
+from plugind_protocol.methods import State
+
+pytestmark = [pytest.mark.anyio, pytest.mark.process]
+
+CLOCK: Final = Path(__file__).with_name("clock.c")
+TEN_YEARS: Final = 10 * 365 * 24 * 3600
+
+
+# --- clocks -----------------------------------------------------------------------------------------------------------
+
+
+class Clock:
+    """A wall clock for programs started under it, which the test can move; monotonic clocks stay as they are."""
+
+    def __init__(self, folder: Path) -> None:
+        compiler = shutil.which("cc")
+        if compiler is None:
+            pytest.skip("needs a C compiler, for a wall clock that can be moved")
+        library = folder / "clock.so"
+        subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, CLOCK, "-ldl"], check=True)
+        self._offset = folder / "offset"
+        self.move(0)
+        self.environment = {**os.environ, "LD_PRELOAD": str(library), "MOVED_CLOCK": str(self._offset)}
+
+    def move(self, seconds: int) -> None:
+        """Let it be this much later than it is, or earlier."""
+        fresh = self._offset.with_suffix(".new")
+        fresh.write_bytes(seconds.to_bytes(8, "little", signed=True))
+        if self._offset.exists():
+            with self._offset.open("r+b") as shared:  # mapped by the programs: written in place
+                shared.write(fresh.read_bytes())
+        else:
+            fresh.rename(self._offset)
+
+
+@pytest.mark.threat("Supervision", "clock jumps of ten years")
+async def test_nothing_depends_on_the_wall_clock(
+    start: Callable[..., Daemon], plugins: Path, tmp_path: Path, report: Report
+) -> None:
+    clock = Clock(tmp_path)
+    daemon = start(env=clock.environment)
+    async with AsyncClient.connect(daemon.socket) as client:
+        changes = client.notifications("plugins.stateChanged", capacity=1000)
+        await client.install(str(plugins / "probe"))
+        await client.install(str(plugins / "spin"))
+        await client.load("spin")
+        jumps = (TEN_YEARS, -TEN_YEARS, 0)
+        for jump in jumps:
+            clock.move(jump)
+            began = time.monotonic()
+            with pytest.raises(errors.Timeout):
+                await client.call_plugin("spin", "spin", timeout_ms=200)
+            assert 0.19 <= time.monotonic() - began < 2
+            pid = (await client.load("probe")).pid
+            assert pid is not None
+            os.kill(pid, signal.SIGKILL)
+            with anyio.fail_after(5):
+                while await client.get_state("probe") != State.ERROR:
+                    pass
+            assert await client.call_plugin("probe", "echo", args=jump) == jump
+            await client.unload("probe")
+    years = {change.at[:4] async for change in changes}
+    assert len(years) == 3, years  # so the daemon did see the clock jump
+    report.cases(len(jumps))
+
+
+# --- descriptors ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.threat("Supervision", "64 descriptors")
+async def test_a_full_table_of_descriptors_pauses_accepting(
+    start: Callable[..., Daemon], plugins: Path, report: Report
+) -> None:
+    daemon = start(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)))
+    process = psutil.Process(daemon.process.pid)
+    async with AsyncClient.connect(daemon.socket) as client:
+        await client.install(str(plugins / "probe"))
+        await client.load("probe")
+        async with contextlib.AsyncExitStack() as crowd:
+            for _ in range(100):
+                await crowd.enter_async_context(await anyio.connect_unix(daemon.socket))
+            assert await client.call_plugin("probe", "echo", args=1) == 1
+            before = process.cpu_times()
+            await anyio.sleep(1)
+            after = process.cpu_times()
+            spent = after.user + after.system - before.user - before.system
+            assert spent < 0.5, "it spins"
+            with contextlib.suppress(errors.PlugindError):  # there may be no descriptor left for a worker
+                await client.load("probe")
+            assert process.num_fds() <= 64
+        with anyio.fail_after(10):
+            async with AsyncClient.connect(daemon.socket) as late:
+                await late.unload("probe")
+                assert await late.call_plugin("probe", "echo", args=2) == 2
+    report.seen(f"{spent * 1000:.0f} ms of processor time in a second of waiting")
+
+
+# --- disks ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 8 MiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=8m,mode=0700", "tmpfs", folder],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        pytest.skip("needs the right to mount")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def fill(folder: Path) -> Path:
+    """Leave no byte free; return the file that takes all the room."""
+    path = folder / "filler"
+    with path.open("wb", buffering=0) as filler, contextlib.suppress(OSError):
+        while True:
+            filler.write(bytes(4096))
+    return path
+
+
+async def outcomes_of(client: AsyncClient, plugins: Path) -> list[str]:
+    """Try what writes to the data folder; each attempt is done or a typed error."""
+    outcomes = []
+    for attempt in (
+        client.install(str(plugins / "spin")),
+        client.install(str(plugins / "liar")),
+        client.revoke("probe", ["timeline.read"]),
+        client.disable("probe"),
+        client.uninstall("grower"),
+    ):
+        try:
+            await attempt
+        except errors.PlugindError as error:
+            outcomes.append(type(error).__name__)
+        else:
+            outcomes.append("done")
+    return outcomes
+
+
+async def known(client: AsyncClient) -> dict[str, object]:
+    """What the daemon says of each plugin that has to survive a restart."""
+    return {one.plugin_id: (one.version, one.permissions, one.enabled) for one in await client.list_plugins()}
+
+
+def ends_cleanly(daemon: Callable[[], Daemon]) -> bool:
+    """Whether a daemon starts, or says in words why it does not."""
+    try:
+        daemon()
+    except AssertionError as error:
+        assert "Traceback" not in str(error), error
+        assert "did not start" in str(error)
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param("full", marks=pytest.mark.threat("Supervision", "disk full")),
+        pytest.param("read-only", marks=pytest.mark.threat("Supervision", "read-only data folder")),
+    ],
+)
+async def test_a_disk_that_takes_nothing(
+    disk: Path, start: Callable[..., Daemon], plugins: Path, report: Report, how: str
+) -> None:
+    data = ("--data-dir", str(disk / "data"))
+    daemon = start(*data)
+    async with AsyncClient.connect(daemon.socket) as client:
+        await client.install(str(plugins / "probe"), grant="requested")
+        await client.install(str(plugins / "grower"))
+        filler = fill(disk) if how == "full" else None
+        if how == "read-only":
+            subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        outcomes = await outcomes_of(client, plugins)
+        assert "done" not in outcomes[:2]
+        acknowledged = await known(client)
+        if outcomes[3] != "done":
+            assert await client.call_plugin("probe", "echo", args=1) == 1
+    assert daemon.stop() == 0, daemon.log.read_text()
+    assert "Traceback" not in daemon.log.read_text(), daemon.log.read_text()
+    started = ends_cleanly(lambda: start(*data))
+    if filler is not None:
+        filler.unlink()
+    else:
+        subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
+    if not started:
+        daemon = start(*data)
+    async with AsyncClient.connect(daemon.socket) as client:
+        assert await known(client) == acknowledged
+        await client.enable("probe")
+        assert await client.call_plugin("probe", "echo", args=2) == 2
+        await client.install(str(plugins / "spin"))
+    report.cases(len(outcomes) + 1)
+    report.seen(f"{', '.join(outcomes)}; at start: {'starts' if started else 'says why it does not'}")
+
+
+# --- memory -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.threat("Supervision", "worker out of memory")
+async def test_a_worker_that_gets_no_more_memory(client: AsyncClient, plugins: Path) -> None:
+    """The system refuses the process what the guest's own limit would allow."""
+    await client.install(str(plugins / "probe"))
+    pid = (await client.load("probe")).pid
+    assert pid is not None
+    used = psutil.Process(pid).memory_info().data
+    resource.prlimit(pid, resource.RLIMIT_DATA, (used + (4 << 20), resource.RLIM_INFINITY))
+    with pytest.raises((errors.MemoryLimit, errors.Trap, errors.WorkerCrashed, errors.PluginError)):
+        for _ in range(200):
+            await client.call_plugin("probe", "alloc", args={"bytes": 1 << 20})
+    assert await client.call_plugin("probe", "echo", args="still here") == "still here"
+
+
+# --- the daemon itself ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.threat("Supervision", "daemon killed with -9")
+@pytest.mark.parametrize("after", [0.02, 0.1, 0.3])
+async def test_the_daemon_killed_in_the_middle_of_everything(
+    start: Callable[..., Daemon], plugins: Path, examples: Path, after: float
+) -> None:
+    """Installs, loads, calls and frames are under way; what was acknowledged is there when the next one starts."""
+    daemon = start()
+    acknowledged = {"probe"}
+    async with AsyncClient.connect(daemon.socket) as client:
+        await client.install(str(plugins / "probe"))
+        frames = (await client.install(str(examples / "invert"), grant="requested")).plugin_id
+        acknowledged.add(frames)
+
+        async def change() -> None:
+            while True:
+                for name in ("spin", "grower", "trapper", "liar"):
+                    await client.install(str(plugins / name))
+                    acknowledged.add(name)
+                    await client.load(name)
+                for name in ("spin", "grower"):
+                    acknowledged.discard(name)  # from now on either is right
+                    maybe.add(name)
+                    await client.uninstall(name)
+
+        async def call() -> None:
+            while True:
+                await client.call_plugin("probe", "echo", args="x" * 10_000)
+
+        async def show() -> None:
+            while True:
+                window = await client.frames_open(frames, width=64, height=64)
+                await client.frames_close(window.window_id)
+
+        maybe = {"spin", "grower", "trapper", "liar"}
+        async with anyio.create_task_group() as tasks:
+            for work in (change, call, call, show):
+                tasks.start_soon(_until_lost, work)
+            await anyio.sleep(after)
+            assert daemon.stop(signal.SIGKILL) == -9
+    again = start()
+    assert not list(again.windows().iterdir())
+    async with AsyncClient.connect(again.socket) as client:
+        there = {plugin.plugin_id for plugin in await client.list_plugins()}
+        assert acknowledged <= there <= acknowledged | maybe
+        for name in there - {"spin"}:
+            assert (await client.load(name)).state == State.LOADED
+        assert await client.call_plugin("probe", "echo", args=1) == 1
+
+
+async def _until_lost(work: Callable[[], Awaitable[None]]) -> None:
+    with contextlib.suppress(Disconnected):
+        await work()
