@@ -36,6 +36,9 @@ class Daemon:
             )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
+        if not line:
+            self.process.wait(10)
+            self.close_pipes()
         assert line, f"the daemon did not start: {self.log.read_text()}"
         self.ready = json.loads(line)
         self.children = psutil.Process(self.process.pid).children(recursive=True)

@@ -169,72 +169,91 @@ async def known(client: AsyncClient) -> dict[str, object]:
     return {one.plugin_id: (one.version, one.permissions, one.enabled) for one in await client.list_plugins()}
 
 
-def ends_cleanly(daemon: Callable[[], Daemon]) -> bool:
-    """Whether a daemon starts, or says in words why it does not."""
+def starts(start: Callable[..., Daemon], *arguments: str) -> bool:
+    """Whether a daemon starts; if not, it must say in words why."""
     try:
-        daemon()
+        start(*arguments)
     except AssertionError as error:
-        assert "Traceback" not in str(error), error
-        assert "did not start" in str(error)
-        return False
-    return True
+        words = str(error)
+    else:
+        return True
+    assert "did not start" in words
+    assert "Traceback" not in words
+    return False
 
 
-@pytest.mark.parametrize(
-    "how",
-    [
-        pytest.param("full", marks=pytest.mark.threat("Supervision", "disk full")),
-        pytest.param("read-only", marks=pytest.mark.threat("Supervision", "read-only data folder")),
-    ],
-)
-async def test_a_disk_that_takes_nothing(
-    disk: Path, start: Callable[..., Daemon], plugins: Path, report: Report, how: str
-) -> None:
+def remount(folder: Path, how: str) -> None:
+    subprocess.run(["mount", "-o", f"remount,{how}", folder], check=True)
+
+
+@pytest.mark.threat("Supervision", "disk full")
+async def test_a_full_disk(disk: Path, start: Callable[..., Daemon], plugins: Path, report: Report) -> None:
     data = ("--data-dir", str(disk / "data"))
     daemon = start(*data)
     async with AsyncClient.connect(daemon.socket) as client:
         await client.install(str(plugins / "probe"), grant="requested")
         await client.install(str(plugins / "grower"))
-        filler = fill(disk) if how == "full" else None
-        if how == "read-only":
-            subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        filler = fill(disk)
         outcomes = await outcomes_of(client, plugins)
         assert "done" not in outcomes[:2]
         acknowledged = await known(client)
         if outcomes[3] != "done":
             assert await client.call_plugin("probe", "echo", args=1) == 1
-    assert daemon.stop() == 0, daemon.log.read_text()
+    assert daemon.stop() == 0
     assert "Traceback" not in daemon.log.read_text(), daemon.log.read_text()
-    started = ends_cleanly(lambda: start(*data))
-    if filler is not None:
-        filler.unlink()
-    else:
-        subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
+    started = starts(start, *data)
+    filler.unlink()
     if not started:
         daemon = start(*data)
+    await works_again(daemon, acknowledged, plugins)
+    report.cases(len(outcomes) + 1)
+    report.seen(f"{', '.join(outcomes)}; at start: {'starts' if started else 'says why it does not'}")
+
+
+@pytest.mark.threat("Supervision", "read-only data folder")
+async def test_a_read_only_data_folder(disk: Path, start: Callable[..., Daemon], plugins: Path, report: Report) -> None:
+    data = ("--data-dir", str(disk / "data"))
+    daemon = start(*data)
+    async with AsyncClient.connect(daemon.socket) as client:
+        await client.install(str(plugins / "probe"), grant="requested")
+        acknowledged = await known(client)
+    assert daemon.stop() == 0
+    remount(disk, "ro")
+    started = starts(start, *data)
+    assert not started
+    remount(disk, "rw")
+    await works_again(start(*data), acknowledged, plugins)
+    report.seen("says why it does not start")
+
+
+async def works_again(daemon: Daemon, acknowledged: dict[str, object], plugins: Path) -> None:
+    """The trouble is over: what was acknowledged is there, and everything goes on."""
     async with AsyncClient.connect(daemon.socket) as client:
         assert await known(client) == acknowledged
         await client.enable("probe")
         assert await client.call_plugin("probe", "echo", args=2) == 2
-        await client.install(str(plugins / "spin"))
-    report.cases(len(outcomes) + 1)
-    report.seen(f"{', '.join(outcomes)}; at start: {'starts' if started else 'says why it does not'}")
+        await client.install(str(plugins / "trapper"))
 
 
 # --- memory -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.threat("Supervision", "worker out of memory")
-async def test_a_worker_that_gets_no_more_memory(client: AsyncClient, plugins: Path) -> None:
+async def test_a_worker_that_gets_no_more_memory(client: AsyncClient, plugins: Path, report: Report) -> None:
     """The system refuses the process what the guest's own limit would allow."""
     await client.install(str(plugins / "probe"))
     pid = (await client.load("probe")).pid
     assert pid is not None
     used = psutil.Process(pid).memory_info().data
     resource.prlimit(pid, resource.RLIMIT_DATA, (used + (4 << 20), resource.RLIM_INFINITY))
-    with pytest.raises((errors.MemoryLimit, errors.Trap, errors.WorkerCrashed, errors.PluginError)):
-        for _ in range(200):
+    outcomes = []
+    for _ in range(20):
+        try:
             await client.call_plugin("probe", "alloc", args={"bytes": 1 << 20})
+        except (errors.MemoryLimit, errors.Trap, errors.WorkerCrashed, errors.PluginError) as error:
+            outcomes.append(type(error).__name__)
+    assert outcomes
+    report.seen(", ".join(sorted(set(outcomes))))
     assert await client.call_plugin("probe", "echo", args="still here") == "still here"
 
 
@@ -265,18 +284,9 @@ async def test_the_daemon_killed_in_the_middle_of_everything(
                     maybe.add(name)
                     await client.uninstall(name)
 
-        async def call() -> None:
-            while True:
-                await client.call_plugin("probe", "echo", args="x" * 10_000)
-
-        async def show() -> None:
-            while True:
-                window = await client.frames_open(frames, width=64, height=64)
-                await client.frames_close(window.window_id)
-
         maybe = {"spin", "grower", "trapper", "liar"}
         async with anyio.create_task_group() as tasks:
-            for work in (change, call, call, show):
+            for work in (change, _calls(client), _calls(client), _frames(client, frames)):
                 tasks.start_soon(_until_lost, work)
             await anyio.sleep(after)
             assert daemon.stop(signal.SIGKILL) == -9
@@ -288,6 +298,23 @@ async def test_the_daemon_killed_in_the_middle_of_everything(
         for name in there - {"spin"}:
             assert (await client.load(name)).state == State.LOADED
         assert await client.call_plugin("probe", "echo", args=1) == 1
+
+
+def _calls(client: AsyncClient) -> Callable[[], Awaitable[None]]:
+    async def call() -> None:
+        while True:
+            await client.call_plugin("probe", "echo", args="x" * 10_000)
+
+    return call
+
+
+def _frames(client: AsyncClient, plugin: str) -> Callable[[], Awaitable[None]]:
+    async def show() -> None:
+        while True:
+            window = await client.frames_open(plugin, width=64, height=64)
+            await client.frames_close(window.window_id)
+
+    return show
 
 
 async def _until_lost(work: Callable[[], Awaitable[None]]) -> None:

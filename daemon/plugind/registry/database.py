@@ -1,8 +1,10 @@
 """What must outlive the daemon: installed plugins, in SQLite (WAL). Every method is one transaction."""
 
 import contextlib
+import errno
+import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +14,12 @@ from plugind.errors import StartupError
 from plugind_protocol.manifest import Limits
 
 _SCHEMA_VERSION: Final = 1
+_REFUSED: Final[Mapping[int, int]] = {
+    sqlite3.SQLITE_FULL: errno.ENOSPC,
+    sqlite3.SQLITE_READONLY: errno.EROFS,
+    sqlite3.SQLITE_IOERR: errno.EIO,
+}
+"""What the system refused, by SQLite's primary result code."""
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS plugin (
     id TEXT PRIMARY KEY,
@@ -64,6 +72,8 @@ class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
 class Database:
     """The daemon's state file.
 
+    What changes it raises `OSError` where the disk is full or takes no changes; nothing is changed then.
+
     Args:
         path: The file; made if missing.
 
@@ -72,6 +82,7 @@ class Database:
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = os.fspath(path)
         try:
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         except sqlite3.Error as exc:
@@ -101,7 +112,7 @@ class Database:
 
     def put(self, record: Record) -> None:
         """Add or replace one plugin."""
-        self._connection.execute("INSERT OR REPLACE INTO plugin VALUES (?, ?)", (record.plugin_id, _text(record)))
+        self._write("INSERT OR REPLACE INTO plugin VALUES (?, ?)", (record.plugin_id, _text(record)))
 
     def supersede(self, old: Record, new: Record, *, keep: int) -> None:
         """Make another version the current one and keep the old one, in one step.
@@ -114,12 +125,12 @@ class Database:
         plugin_id = new.plugin_id
         with self._transaction():
             self.put(new)
-            self._connection.execute(
+            self._write(
                 "INSERT OR REPLACE INTO earlier (id, version, record) VALUES (?, ?, ?)",
                 (plugin_id, old.version, _text(old)),
             )
-            self._connection.execute("DELETE FROM earlier WHERE id = ? AND version = ?", (plugin_id, new.version))
-            self._connection.execute(
+            self._write("DELETE FROM earlier WHERE id = ? AND version = ?", (plugin_id, new.version))
+            self._write(
                 "DELETE FROM earlier WHERE id = ?1 AND number NOT IN "
                 "(SELECT number FROM earlier WHERE id = ?1 ORDER BY number DESC LIMIT ?2)",
                 (plugin_id, keep),
@@ -134,7 +145,7 @@ class Database:
         """Remove one plugin, its earlier versions and their quarantines."""
         with self._transaction():
             for table in ("plugin", "earlier", "quarantine"):
-                self._connection.execute(f"DELETE FROM {table} WHERE id = ?", (plugin_id,))  # noqa: S608  # our own names
+                self._write(f"DELETE FROM {table} WHERE id = ?", (plugin_id,))  # noqa: S608  # our own names
 
     def quarantined(self) -> list[Quarantined]:
         """Return all quarantines."""
@@ -143,13 +154,13 @@ class Database:
 
     def quarantine(self, record: Quarantined) -> None:
         """Add or replace one quarantine."""
-        self._connection.execute(
+        self._write(
             "INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?)", (record.plugin_id, record.package, _text(record))
         )
 
     def release(self, plugin_id: str, package: str) -> None:
         """End one quarantine."""
-        self._connection.execute("DELETE FROM quarantine WHERE id = ? AND package = ?", (plugin_id, package))
+        self._write("DELETE FROM quarantine WHERE id = ? AND package = ?", (plugin_id, package))
 
     def close(self) -> None:
         """Close the file; every acknowledged change is in it."""
@@ -157,13 +168,23 @@ class Database:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
+        self._write("BEGIN IMMEDIATE")
         try:
             yield
+            self._write("COMMIT")
         except BaseException:
-            self._connection.execute("ROLLBACK")
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
             raise
-        self._connection.execute("COMMIT")
+
+    def _write(self, statement: str, values: Sequence[object] = ()) -> None:
+        try:
+            self._connection.execute(statement, values)
+        except sqlite3.OperationalError as exc:
+            reason = _REFUSED.get(exc.sqlite_errorcode & 0xFF)
+            if reason is None:
+                raise
+            raise OSError(reason, os.strerror(reason), self._path) from exc
 
 
 def _text(record: msgspec.Struct) -> str:
