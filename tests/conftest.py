@@ -1,8 +1,13 @@
 from typing import Any
 
+import hypothesis
 import pytest
 from tests.hostile.rows import KEYS
 from tests.hostile.table import keys
+
+# How long one example may take says more of what else the machine does; a test that hangs meets its own timeout.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
