@@ -1,7 +1,7 @@
 """Make the environment of wasmer workers: find a CPython 3.10, make `.venv-wasmer`, install the engine, try it.
 
 `make wasmer` runs it. The interpreter is the first of: what WASMER_PYTHON names, `python3.10` on the path, the versions
-of pyenv, what uv has, what the `py` launcher has.
+of pyenv, those beside the Python that runs this, what uv has, what the `py` launcher has.
 """
 
 import json
@@ -28,7 +28,7 @@ assert Instance(Module(store, text)).exports.add(2, 3) == 5
 """
 _NOT_FOUND = """\
 There is no CPython 3.10 on this machine, and wasmer's binding of 2022 has no wheels for anything newer.
-Looked at: WASMER_PYTHON, python3.10 on the path, pyenv's versions, uv, the py launcher.
+Looked at: WASMER_PYTHON, python3.10 on the path, pyenv's versions, beside this Python, uv, the py launcher.
 Install one, for example by `pyenv install 3.10` or `uv python install 3.10`, or name one by WASMER_PYTHON=...
 Without it everything works but the wasmer engine; wasmtime, the default, needs nothing of this."""
 
@@ -63,8 +63,9 @@ def candidates() -> Iterator[str]:
     version = ".".join(map(str, WANTED))
     yield f"python{version}"
     root = os.environ.get("PYENV_ROOT") or _say("pyenv", "root") or str(Path.home() / ".pyenv")
-    for folder in sorted(Path(root, "versions").glob(f"{version}.*"), reverse=True):
-        yield str(folder / "bin" / "python")
+    for versions in (Path(root, "versions"), Path(sys.base_prefix).parent):
+        for folder in sorted(versions.glob(f"{version}.*"), reverse=True):
+            yield str(folder / "bin" / "python")
     for command in (
         ("uv", "python", "find", version),
         ("py", f"-{version}", "-c", "import sys; print(sys.executable)"),

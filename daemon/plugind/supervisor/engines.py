@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import anyio
+import anyio.to_thread
 import msgspec
 
 from plugind_protocol.errors import PackageInvalid
@@ -24,6 +25,8 @@ Store(engine.Universal(Compiler))
 print(json.dumps(importlib.metadata.version("wasmer")))
 """
 """Beyond CPython 3.10 the binding can be imported, and fails when it is used."""
+_LAST_PYTHON: Final = "python3.10"
+_NEEDED: Final = {"wasmer", "wasmer_compiler_cranelift", "msgspec"}
 _CHECKOUT_ENVIRONMENT: Final = ".venv-wasmer"
 _PACKAGES: Final = ("plugind_worker", "plugind_protocol")
 _ELSEWHERE: Final = (
@@ -58,7 +61,7 @@ class Engines:
         self._found = {"wasmtime": Runnable(own, sys.executable), "wasmer": _unavailable("it was not looked for yet")}
 
     async def find(self) -> None:
-        """Look for the engines that need a Python of their own, by starting it."""
+        """Look for the engines that need a Python of their own: into its environment, or by starting it."""
         self._found["wasmer"] = await _find_wasmer(self._wasmer)
 
     @property
@@ -105,6 +108,9 @@ def homes() -> list[str]:
 async def _find_wasmer(interpreter: str | None) -> Runnable:
     if interpreter is None:
         return _unavailable("no CPython 3.10 was prepared for it")
+    installed = await anyio.to_thread.run_sync(_installed, interpreter)
+    if installed is not None:
+        return Runnable(EngineInfo(name="wasmer", version=installed, available=True), interpreter)
     try:
         with anyio.fail_after(_PROBE_SECONDS):
             done = await anyio.run_process(
@@ -118,6 +124,15 @@ async def _find_wasmer(interpreter: str | None) -> Runnable:
         words = done.stderr.decode(errors="replace").strip().splitlines()
         return _unavailable(f"{interpreter} cannot run it: {words[-1] if words else f'status {done.returncode}'}")
     return Runnable(EngineInfo(name="wasmer", version=json.loads(done.stdout), available=True), interpreter)
+
+
+def _installed(interpreter: str) -> str | None:
+    """Return the version of wasmer in a virtual environment that has all it needs; much faster than starting it."""
+    packages = Path(interpreter).parent.parent / "lib" / _LAST_PYTHON / "site-packages"
+    if not os.access(interpreter, os.X_OK):
+        return None
+    found = {one.name.replace("-", "_"): one.version for one in importlib.metadata.distributions(path=[str(packages)])}
+    return found["wasmer"] if found.keys() >= _NEEDED else None
 
 
 def _unavailable(reason: str) -> Runnable:

@@ -24,6 +24,7 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(sys, "base_prefix", str(tmp_path / "versions" / "3.11.7"))
     return module
 
 
@@ -42,6 +43,8 @@ def test_nothing_is_found_where_nothing_is(script: ModuleType, capsys: pytest.Ca
 
 
 def test_the_path_then_the_versions_of_pyenv(script: ModuleType, tmp_path: Path) -> None:
+    beside = python(tmp_path / "versions" / "3.10.9" / "bin" / "python")
+    assert script.find() == beside
     old = python(tmp_path / ".pyenv" / "versions" / "3.10.4" / "bin" / "python")
     python(tmp_path / ".pyenv" / "versions" / "3.11.7" / "bin" / "python", version="3, 11")
     assert script.find() == old
