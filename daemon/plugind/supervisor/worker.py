@@ -186,6 +186,8 @@ class Worker:
         self._killer: asyncio.TimerHandle | None = None
         self._stopping = False
         self._end_reason: str | None = None
+        self.killed = False
+        """Whether we ended it: at a deadline, or because it broke the protocol."""
         self._trail = Trail(remembered)
         self._fatal: Ran | None = None
         self.spent = False
@@ -454,11 +456,6 @@ class Worker:
         """Its exit code, or minus the number of the signal that ended it; None while it runs."""
         return self._child.exited.result() if self._child.exited.done() else None
 
-    @property
-    def killed(self) -> bool:
-        """Whether we ended it: at a deadline, or because it broke the protocol."""
-        return self._end_reason is not None
-
     def _ran(self, call: Call, outcome: str) -> Ran:
         seconds = time.perf_counter() - call.began
         return Ran(call.kind, call.label, call.body, len(call.body), seconds, call.timeout, outcome, call.asked)
@@ -562,6 +559,7 @@ class Worker:
     def kill(self, reason: str) -> None:
         """Kill the worker at once, as if it had crashed."""
         self._end_reason = self._end_reason or reason
+        self.killed = True
         self._child.signal(signal.SIGKILL)
 
     def _lost(self, fault: str | None) -> None:
@@ -575,9 +573,11 @@ class Worker:
 
     async def _reap(self, fault: str | None) -> None:
         if fault is not None:
+            self.killed = True
             self._child.signal(signal.SIGKILL)
         done, _ = await asyncio.wait({self._child.exited}, timeout=self._grace)
         if not done:
+            self.killed = True
             self._child.signal(signal.SIGKILL)
             await asyncio.wait({self._child.exited}, timeout=_REAP_SECONDS)
         reason = self._end_reason or self._status()

@@ -309,6 +309,39 @@ async def test_a_worker_may_say_what_it_died_of(bench: Bench) -> None:
     bench.process.die(1)
     with pytest.raises(WorkerCrashed, match=r"fault of its own: KeyError: 'x'\ufffd\[2J\ufffd \(at loop\.py:3\)"):
         await call
+    assert not bench.worker.killed
+    assert bench.worker.exit_status == 1
+
+
+async def test_what_is_known_when_a_worker_is_lost(bench: Bench) -> None:
+    first = bench.worker.call("first", b"[1]", timeout=LONG)
+    bench.worker.call("second", b"[2]", timeout=LONG).add_done_callback(lambda call: call.exception())
+    bench.worker.call("third", b"[3]", timeout=LONG).add_done_callback(lambda call: call.exception())
+    bench.peer.say(Kind.RESULT, first.number, b"7")
+    await first
+    bench.peer.say(Kind.HOST_CALL, first.number + 1, with_name(b"timeline.getState", b"{}"))
+    await bench.owner.reported.wait()
+    bench.process.die(-11)
+    await bench.worker.gone
+    evidence = bench.worker.evidence()
+    assert [(ran.name, ran.outcome) for ran in evidence.calls] == [("first", "ok")]
+    assert evidence.fatal is not None
+    assert (evidence.fatal.name, evidence.fatal.outcome) == ("second", "lost")  # the third one had not begun
+    assert evidence.fatal.asked is not None
+    assert [(one.method, one.answer) for one in evidence.fatal.asked.calls] == [(b"timeline.getState", None)]
+    assert (bench.worker.exit_status, bench.worker.killed) == (-11, False)
+
+
+async def test_calls_that_were_skipped_and_probes_are_not_remembered(bench: Bench) -> None:
+    running = bench.worker.call("running", b"null", timeout=LONG)
+    waiting = bench.worker.call("waiting", b"null", timeout=LONG)
+    waiting.cancel()
+    bench.peer.say(Kind.RESULT, running.number, b"1")
+    bench.peer.error(waiting.number, Timeout("interrupted before its turn came", cause="timeout"))
+    probe = bench.worker.ping(timeout=LONG)
+    bench.peer.say(Kind.RESULT, probe.number, b"null")
+    await probe
+    assert [ran.name for ran in bench.worker.evidence().calls] == ["running"]
 
 
 async def test_stopping_is_not_a_crash(bench: Bench) -> None:
