@@ -144,4 +144,5 @@ def _unavailable(reason: str) -> Runnable:
 def _in_checkout() -> str | None:
     root = Path(__file__).parents[3]
     interpreter = root / _CHECKOUT_ENVIRONMENT / "bin" / "python"
-    return str(interpreter) if (root / "pyproject.toml").exists() and interpreter.exists() else None
+    found = (root / "pyproject.toml").exists() and os.path.lexists(interpreter)  # it may be a link we cannot follow
+    return str(interpreter) if found else None
