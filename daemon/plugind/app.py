@@ -41,6 +41,7 @@ from plugind.services.runtime import Environment
 from plugind.services.usage import UsageWatch
 from plugind.supervisor import restart
 from plugind.supervisor.artefacts import ArtefactCache
+from plugind.supervisor.compiler import CompileLimits, Compiler
 from plugind.supervisor.engines import Engines
 from plugind.supervisor.pool import Pool, Timings
 from plugind.supervisor.windows import WindowFolder
@@ -102,14 +103,14 @@ async def _serve(
 ) -> None:
     """Build the daemon, serve until told to stop, and take everything down in the opposite order."""
     sessions = Sessions()
+    cache = ArtefactCache(_cache_dir(config, data_dir) / "modules", max_bytes=config.cache_bytes)
     database = Database(data_dir / "state.db")
     engines = Engines(wasmer=config.engines.wasmer.interpreter)
     pool = Pool(
-        ArtefactCache(data_dir / "cache" / "modules"),
+        Compiler(cache, _compile_limits(config), degrade=config.sandbox == "degrade"),
         engines,
         timings=Timings(
             load=config.supervision.load_timeout_seconds,
-            compile=config.supervision.compile_timeout_seconds,
             kill_grace=config.supervision.kill_grace_seconds,
         ),
         max_queued=config.supervision.queued_calls,
@@ -158,6 +159,7 @@ async def _serve(
         with anyio.CancelScope(shield=True):
             await pool.stop()
             windows.remove()
+            cache.close()
             database.close()
 
 
@@ -233,7 +235,13 @@ class _Parts:
         self.catalog = Catalog(config, database, store, environment)
         self.usage = UsageWatch(self.catalog, lambda warning: sessions.broadcast("plugins.resourceWarning", warning))
         daemon = DaemonService(
-            config, identity, catalog=self.catalog, console=console, sessions=sessions, shutdown=stop.set
+            config,
+            identity,
+            catalog=self.catalog,
+            console=console,
+            sessions=sessions,
+            compiler=pool.compiler,
+            shutdown=stop.set,
         )
         plugins = PluginsService(self.catalog)
         frames = EffectsService(self.catalog, effects, windows)
@@ -335,6 +343,19 @@ def _homes(environ: Mapping[str, str]) -> frozenset[str]:
     """The user's home folder, by all names that it goes by."""
     homes = {environ.get("HOME", ""), environ.get("USERPROFILE", ""), os.path.expanduser("~")}  # noqa: PTH111  # may fail to expand
     return frozenset({*homes, *map(os.path.realpath, homes - {""})} - {"", "~"})
+
+
+def _cache_dir(config: Config, data_dir: Path) -> Path:
+    return Path(config.cache_dir).absolute() if config.cache_dir is not None else data_dir / "cache"
+
+
+def _compile_limits(config: Config) -> CompileLimits:
+    return CompileLimits(
+        seconds=config.supervision.compile_timeout_seconds,
+        cpu_seconds=config.supervision.compile_cpu_seconds,
+        memory_bytes=config.supervision.compile_memory_bytes,
+        artefact_bytes=config.supervision.compile_artefact_bytes,
+    )
 
 
 async def _stop_on_signals(stop: anyio.Event, everything: anyio.CancelScope) -> None:

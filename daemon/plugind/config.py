@@ -56,6 +56,13 @@ class Supervision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     load_timeout_seconds: float = 10.0
     """From launch to ready, instantiation included."""
     compile_timeout_seconds: float = 60.0
+    """For one module."""
+    compile_cpu_seconds: int = 30
+    """Processor time for one module."""
+    compile_memory_bytes: int = 1024**3
+    """Private memory of the process that compiles a module."""
+    compile_artefact_bytes: int = 256 * 1024**2
+    """Largest compiled module."""
     kill_grace_seconds: float = 1.0
     """From the interrupt at a deadline to the kill."""
     hook_timeout_seconds: float = 10.0
@@ -101,6 +108,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     socket: str | None = None
     """Path of the client socket; default as in `plugind_protocol.endpoint`."""
     data_dir: str | None = None
+    cache_dir: str | None = None
+    """Where compiled modules are kept; daemons may share it. Default: ``cache`` in the data folder."""
+    cache_bytes: int = 1024**3
+    """How large it may grow."""
     host: Literal["headless", "editor"] = "editor"
     project: str | None = None
     """Timeline the headless host opens."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from plugind_protocol.worker import MAX_FAULT_BYTES, Kind, Launch, Spawn, encode
+from plugind_protocol.worker import MAX_FAULT_BYTES, Kind, Spawn, encode
 from plugind_worker import compile as compiling
 from plugind_worker.channel import Channel
 from plugind_worker.engine.base import Engine
@@ -28,7 +28,7 @@ def run(engine: Engine, order: Spawn, descriptors: Sequence[int], *, parent: int
         ground: What the zygote has given up already.
     """
     confinement = Confinement(parent=parent, descriptors=descriptors, late_code=engine.late_code)
-    lockdown = ground.child(_limited(confinement, order.launch), required=not order.degrade)
+    lockdown = ground.child(_limited(confinement, order), required=not order.degrade)
     lockdown.apply(Stage.ENTRY)
     messages = socket.socket(fileno=descriptors[0])
     try:
@@ -60,9 +60,17 @@ def _report(messages: socket.socket, error: Exception) -> None:
         messages.sendall(encode(Kind.FAULT, 0, text.encode(errors="replace")[:MAX_FAULT_BYTES]))
 
 
-def _limited(confinement: Confinement, launch: Launch | None) -> Confinement:
-    if launch is None:
-        return msgspec.structs.replace(confinement, job=Job.COMPILE)
+def _limited(confinement: Confinement, order: Spawn) -> Confinement:
+    if order.compile is not None:
+        return msgspec.structs.replace(
+            confinement,
+            job=Job.COMPILE,
+            data_bytes=order.compile.memory_bytes,
+            cpu_seconds=order.compile.cpu_seconds,
+            file_bytes=order.compile.artefact_bytes,
+        )
+    launch = order.launch
+    assert launch is not None
     return msgspec.structs.replace(
         confinement,
         data_bytes=launch.memory_bytes,

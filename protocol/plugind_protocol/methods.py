@@ -166,6 +166,23 @@ class Empty(Params, frozen=True):
     """No params."""
 
 
+class CacheInfo(Struct, frozen=True, omit_defaults=False):
+    """The cache of compiled modules; counts are since the daemon's start."""
+
+    bytes: int
+    max_bytes: int
+    artefacts: int
+    """Compiled modules in it."""
+    hits: int
+    """Launches and installs that found what they needed."""
+    misses: int
+    """Those that compiled it."""
+    evicted: int
+    """Compiled modules given up to make room."""
+    refused: int
+    """Compiled modules that were damaged, or not made by this daemon; they are compiled again."""
+
+
 class DaemonStatus(Struct, frozen=True, omit_defaults=False):
     """Health of the daemon."""
 
@@ -181,6 +198,7 @@ class DaemonStatus(Struct, frozen=True, omit_defaults=False):
     """How many plugins are in each state."""
     sandbox: SandboxInfo
     engines: list[EngineInfo]
+    cache: CacheInfo
 
 
 class PluginMetrics(Struct, frozen=True, omit_defaults=False):
@@ -215,6 +233,7 @@ class DaemonMetrics(Struct, frozen=True, omit_defaults=False):
     plugins: list[PluginMetrics]
     memory_bytes: int
     cpu_seconds: float
+    cache: CacheInfo
     prometheus: str
     """The same in the Prometheus text format."""
 

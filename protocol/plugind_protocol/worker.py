@@ -31,6 +31,8 @@ PROCESSED: Final = struct.Struct("<II")
 """Body of PROCESSED: ``u32 the guest's return code, u32 time inside the guest in µs``."""
 DROPPED: Final = struct.Struct("<I")
 """Body of DROPPED: ``u32`` how many."""
+LAST_WORDS_BYTES: Final = 4096
+"""How much is read of what a compiling child said before it ended without an answer."""
 _NAME: Final = struct.Struct("<H")
 
 
@@ -150,12 +152,19 @@ class Launch(msgspec.Struct):
 class Compile(msgspec.Struct):
     """What the zygote gets for a compiling child; the descriptors follow: messages, source, output (empty file).
 
-    The child answers on *messages* with READY and a `Compiled` body, or FAILED, and exits.
+    The child answers on *messages* with READY and a `Compiled` body, or FAILED, and exits. Where it ends without an
+    answer, the output holds what the compiler said last, at most `LAST_WORDS_BYTES` of which are worth reading.
     """
 
     engine: str
     text: bool
     """The source is WebAssembly text."""
+    memory_bytes: int
+    """Private memory that the child may have, in bytes."""
+    cpu_seconds: int
+    """Processor time that it may take."""
+    artefact_bytes: int
+    """Largest artefact, in bytes."""
 
 
 class Compiled(msgspec.Struct):

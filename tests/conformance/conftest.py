@@ -12,6 +12,7 @@ from tests.conformance.running import Host, Running, Start
 
 from plugind.policy.plan import LaunchPlan
 from plugind.supervisor.artefacts import ArtefactCache
+from plugind.supervisor.compiler import CompileLimits, Compiler
 from plugind.supervisor.engines import Engines
 from plugind.supervisor.pool import Pool, Timings
 from plugind_protocol.manifest import Limits
@@ -59,15 +60,18 @@ async def wasmer_python(anyio_backend: object) -> str:
 @pytest.fixture(scope="session")
 async def pool(engine: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pool]:
     engines = await available(engine)
+    cache = ArtefactCache(tmp_path_factory.mktemp(engine), max_bytes=1 << 30)
+    limits = CompileLimits(seconds=20, cpu_seconds=20, memory_bytes=1 << 30, artefact_bytes=1 << 28)
     pool = Pool(
-        ArtefactCache(tmp_path_factory.mktemp(engine)),
+        Compiler(cache, limits),
         engines,
-        timings=Timings(load=10, compile=20, kill_grace=5),
+        timings=Timings(load=10, kill_grace=5),
         max_queued=100,
         max_result_bytes=1 << 20,
     )
     yield pool
     await pool.stop()
+    cache.close()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pluginctl import tables
 from pluginctl.arguments import PluginId, plugin_argument
 from pluginctl.context import Invocation, pass_invocation
 from pluginctl.terminal import duration, size
-from plugind_protocol.methods import Effect, EffectParameter, PluginInfo, SandboxInfo
+from plugind_protocol.methods import CacheInfo, Effect, EffectParameter, PluginInfo, SandboxInfo
 
 NONE: Final = "-"
 
@@ -42,9 +42,16 @@ def status(invocation: Invocation, /) -> None:
                 ("sandbox", ", ".join(found.sandbox.layers) or "none"),
                 *(("", line) for line in _missing(found.sandbox)),
                 ("engines", ", ".join(engines)),
+                ("cache", _cache(found.cache)),
             ]
         )
     )
+
+
+def _cache(cache: CacheInfo) -> str:
+    kept = f"{cache.artefacts} compiled modules, {size(cache.bytes)} of {size(cache.max_bytes)}"
+    refused = f", {cache.refused} refused" if cache.refused else ""
+    return f"{kept}; {cache.hits} hits, {cache.misses} misses, {cache.evicted} evicted{refused}"
 
 
 @click.command("list")

@@ -24,8 +24,18 @@ from plugind_protocol.errors import (
 )
 from plugind_protocol.manifest import Limits, Manifest
 from plugind_protocol.methods import Install, State
+from plugind_protocol.permissions import Permission
 
 _log = structlog.get_logger(__name__)
+
+
+class _Prepared(msgspec.Struct, frozen=True, kw_only=True):
+    """A version in the store, compiled, that is not installed yet."""
+
+    manifest: Manifest
+    package: str
+    module_hash: str
+    abi: str
 
 
 class Catalog:
@@ -43,7 +53,11 @@ class Catalog:
         self._database = database
         self._store = store
         self._environment = environment
+        self._preparing = anyio.Lock()
+        """Held by an install from its beginning to its end; compiling takes long."""
         self._installing = anyio.Lock()
+        """Held while records and packages change."""
+        self._preparing_package: str | None = None
         self._earlier: dict[str, list[Record]] = {}
         self._quarantines: dict[tuple[str, str], Quarantined] = {}
         self.runtimes: dict[str, Runtime] = {}
@@ -96,33 +110,31 @@ class Catalog:
             UnsupportedAbi: The module asks for what the host does not offer.
             InvalidParams: A grant is not among what the manifest requests.
         """
-        with anyio.CancelScope(shield=True):
-            async with self._installing:
-                contents = await anyio.to_thread.run_sync(folder.read, Path(params.source))
-                manifest = contents.manifest
-                known = self.runtimes.get(manifest.name)
-                granted = grants.choose(params.grant, manifest.requested)
-                if known is not None:
-                    granted |= known.granted & set(manifest.requested)
-                announce = self._environment.announce
-                if known is None:
-                    announce(manifest.name, State.NOT_INSTALLED, State.INSTALLING, None)
-                try:
-                    installed = await self._prepare(contents, sorted(map(str, granted)), known)
-                    if known is None:
-                        await anyio.to_thread.run_sync(self._database.put, installed.record)
-                except BaseException as exc:
-                    if known is None:
-                        announce(manifest.name, State.INSTALLING, State.NOT_INSTALLED, str(exc))
-                    await self._collect()
-                    raise
-                if known is None:
-                    self.runtimes[manifest.name] = runtime = self._runtime(installed)
-                    announce(manifest.name, State.INSTALLING, State.INSTALLED, None)
-                else:
-                    runtime = known
-                    await self._switch(runtime, installed)
-        return runtime
+        async with self._preparing:
+            contents = await anyio.to_thread.run_sync(folder.read, Path(params.source))
+            name, requested = contents.manifest.name, contents.manifest.requested
+            chosen = grants.choose(params.grant, requested)
+            new = name not in self.runtimes
+            if new:
+                self._environment.announce(name, State.NOT_INSTALLED, State.INSTALLING, None)
+            try:
+                prepared = await self._prepare(contents)
+                with anyio.CancelScope(shield=True):
+                    async with self._installing:
+                        if not new and name not in self.runtimes:  # it was uninstalled meanwhile
+                            new = True
+                            self._environment.announce(name, State.NOT_INSTALLED, State.INSTALLING, None)
+                        runtime = await self._commit(prepared, chosen)
+            except BaseException as exc:
+                if new and name not in self.runtimes:
+                    self._environment.announce(name, State.INSTALLING, State.NOT_INSTALLED, str(exc) or "cancelled")
+                raise
+            finally:
+                with anyio.CancelScope(shield=True):
+                    async with self._installing:
+                        self._preparing_package = None
+                        await self._collect()
+            return runtime
 
     async def release(self, plugin_id: str, *, fallback: bool) -> Runtime:
         """End the quarantine of a plugin's current version, or leave it there and switch to an earlier one.
@@ -250,7 +262,8 @@ class Catalog:
             for runtime in self.runtimes.values():
                 tasks.start_soon(runtime.unload, "shutdown", hook_timeout)
 
-    async def _prepare(self, contents: folder.Contents, granted: list[str], known: Runtime | None) -> Installed:
+    async def _prepare(self, contents: folder.Contents) -> _Prepared:
+        """Copy a package in and compile its module. Whoever asked may change their mind: nothing refers to it yet."""
         manifest = contents.manifest
         if manifest.main.endswith((".js", ".ts")) or manifest.abi in ("javascript", "extism"):
             raise UnsupportedAbi(
@@ -259,7 +272,8 @@ class Catalog:
             )
         engine = self._engine(manifest)
         self._environment.pool.check(engine, who=manifest.name)
-        package = await anyio.to_thread.run_sync(self._store.add, contents)
+        async with self._installing:
+            self._preparing_package = package = await anyio.to_thread.run_sync(self._store.add, contents)
         module = self._store.path(package) / manifest.main
         module_hash = await anyio.to_thread.run_sync(_hash, module)
         compiled = await self._environment.pool.compile(
@@ -267,17 +281,31 @@ class Catalog:
         )
         if manifest.abi not in (None, compiled.abi):
             raise UnsupportedAbi(f"{manifest.name}: the manifest says abi {manifest.abi}, the module is {compiled.abi}")
+        return _Prepared(manifest=manifest, package=package, module_hash=module_hash, abi=compiled.abi)
+
+    async def _commit(self, prepared: _Prepared, chosen: frozenset[Permission]) -> Runtime:
+        """Make what was prepared the plugin's current version, durably; what was revoked meanwhile stays so."""
+        manifest = prepared.manifest
+        known = self.runtimes.get(manifest.name)
+        granted = chosen if known is None else chosen | (known.granted & set(manifest.requested))
         record = Record(
             plugin_id=manifest.name,
             version=manifest.version,
-            package=package,
-            module_hash=module_hash,
-            abi=compiled.abi,
+            package=prepared.package,
+            module_hash=prepared.module_hash,
+            abi=prepared.abi,
             enabled=known is None or known.installed.record.enabled,
-            granted=granted,
+            granted=sorted(map(str, granted)),
             limits=Limits() if known is None else known.installed.record.limits,
         )
-        return await anyio.to_thread.run_sync(self._installed, record)
+        installed = await anyio.to_thread.run_sync(self._installed, record)
+        if known is not None:
+            await self._switch(known, installed)
+            return known
+        await anyio.to_thread.run_sync(self._database.put, record)
+        self.runtimes[manifest.name] = runtime = self._runtime(installed)
+        self._environment.announce(manifest.name, State.INSTALLING, State.INSTALLED, None)
+        return runtime
 
     def _installed(self, record: Record) -> Installed:
         package = self._store.path(record.package)
@@ -301,6 +329,9 @@ class Catalog:
         current = [runtime.installed.record for runtime in self.runtimes.values()]
         earlier = [record for records in self._earlier.values() for record in records]
         packages = {record.package for record in (*current, *earlier, *records)}
+        if self._preparing_package is not None:
+            packages.add(self._preparing_package)
+        self._environment.pool.compiler.prefer(frozenset(record.module_hash for record in current))
         await anyio.to_thread.run_sync(self._store.keep_only, packages)
 
 

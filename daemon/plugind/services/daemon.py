@@ -15,9 +15,11 @@ from plugind.rpc.session import Session, Sessions
 from plugind.services.catalog import Catalog
 from plugind.services.console import Console
 from plugind.services.runtime import Runtime
+from plugind.supervisor.compiler import Compiler
 from plugind_protocol import PROTOCOL_VERSION, __version__, openrpc
 from plugind_protocol.errors import InvalidParams
 from plugind_protocol.methods import (
+    CacheInfo,
     DaemonInfo,
     DaemonMetrics,
     DaemonStatus,
@@ -48,6 +50,7 @@ class DaemonService:
         catalog: The installed plugins.
         console: Their console.
         sessions: The connected clients.
+        compiler: Knows the cache of compiled modules.
         shutdown: Starts a graceful stop.
     """
 
@@ -59,6 +62,7 @@ class DaemonService:
         catalog: Catalog,
         console: Console,
         sessions: Sessions,
+        compiler: Compiler,
         shutdown: Callable[[], None],
     ) -> None:
         self._config = config
@@ -66,6 +70,7 @@ class DaemonService:
         self._catalog = catalog
         self._console = console
         self._sessions = sessions
+        self._compiler = compiler
         self._shutdown = shutdown
         self._began = time.monotonic()
         self._processes: dict[int, psutil.Process] = {}
@@ -108,6 +113,7 @@ class DaemonService:
             plugins=dict(Counter(runtime.state for runtime in self._catalog.runtimes.values())),
             sandbox=self._identity.sandbox,
             engines=self._identity.engines,
+            cache=await self._cache(),
         )
 
     async def metrics(self, _session: Session, _params: Empty) -> DaemonMetrics:
@@ -117,16 +123,31 @@ class DaemonService:
         usage = await anyio.to_thread.run_sync(self._usage, pids)
         plugins = [self._plugin(runtime, usage) for runtime in runtimes]
         own = usage.get(os.getpid(), _Usage())
+        cache = await self._cache()
         return DaemonMetrics(
             plugins=plugins,
             memory_bytes=own.memory_bytes,
             cpu_seconds=own.cpu_seconds,
-            prometheus=_prometheus(plugins, own, len(self._sessions)),
+            cache=cache,
+            prometheus=_prometheus(plugins, own, cache, clients=len(self._sessions)),
         )
 
     async def stop(self, _session: Session, _params: Empty) -> None:
         """Stop gracefully; the answer is sent first."""
         self._shutdown()
+
+    async def _cache(self) -> CacheInfo:
+        compiler = self._compiler
+        fill = await compiler.fill()
+        return CacheInfo(
+            bytes=fill.bytes,
+            max_bytes=compiler.artefacts.max_bytes,
+            artefacts=fill.artefacts,
+            hits=compiler.hits,
+            misses=compiler.misses,
+            evicted=compiler.artefacts.evicted,
+            refused=compiler.artefacts.refused,
+        )
 
     def _plugin(self, runtime: Runtime, usage: "dict[int, _Usage]") -> PluginMetrics:
         pid = runtime.worker.pid if runtime.worker is not None else None
@@ -179,7 +200,7 @@ def _process(pid: int) -> psutil.Process | None:
         return None
 
 
-def _prometheus(plugins: list[PluginMetrics], own: _Usage, clients: int) -> str:
+def _prometheus(plugins: list[PluginMetrics], own: _Usage, cache: CacheInfo, *, clients: int) -> str:
     lines = [
         "# TYPE plugind_clients gauge",
         f"plugind_clients {clients}",
@@ -188,6 +209,15 @@ def _prometheus(plugins: list[PluginMetrics], own: _Usage, clients: int) -> str:
         "# TYPE plugind_cpu_seconds_total counter",
         f"plugind_cpu_seconds_total {own.cpu_seconds}",
     ]
+    for name, kind, figure in (
+        ("bytes", "gauge", cache.bytes),
+        ("artefacts", "gauge", cache.artefacts),
+        ("hits_total", "counter", cache.hits),
+        ("misses_total", "counter", cache.misses),
+        ("evicted_total", "counter", cache.evicted),
+        ("refused_total", "counter", cache.refused),
+    ):
+        lines += [f"# TYPE plugind_cache_{name} {kind}", f"plugind_cache_{name} {figure}"]
     for name, kind, field in (
         ("calls_total", "counter", "calls"),
         ("errors_total", "counter", "errors"),

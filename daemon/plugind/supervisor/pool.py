@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import socket
 from pathlib import Path
 
@@ -12,14 +11,13 @@ import structlog
 
 from plugind.errors import StartupError
 from plugind.policy.plan import LaunchPlan
-from plugind.supervisor.artefacts import ArtefactCache
-from plugind.supervisor.channel import Channel
+from plugind.supervisor.compiler import Compiler
 from plugind.supervisor.engines import Engines
 from plugind.supervisor.meter import Meter
-from plugind.supervisor.worker import MAX_LOG_RATE, MAX_MEMORY_BYTES, Owner, Worker, printable
-from plugind.supervisor.zygote import Child, Zygote
-from plugind_protocol.errors import ErrorObject, InternalError, PackageInvalid, Timeout, WorkerCrashed, from_object
-from plugind_protocol.worker import Compile, Compiled, Kind, Launch, ZygoteReady
+from plugind.supervisor.worker import MAX_LOG_RATE, MAX_MEMORY_BYTES, Owner, Worker
+from plugind.supervisor.zygote import Zygote
+from plugind_protocol.errors import Timeout, WorkerCrashed
+from plugind_protocol.worker import Compiled, Launch, ZygoteReady
 
 _TABLE_ELEMENTS = 100_000
 
@@ -30,7 +28,6 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
     """How long things may take, in seconds."""
 
     load: float
-    compile: float
     kill_grace: float
 
 
@@ -38,7 +35,7 @@ class Pool:
     """All workers of the daemon.
 
     Args:
-        artefacts: Cache of compiled modules.
+        compiler: Makes what workers run.
         engines: The engines there are.
         timings: How long things may take.
         max_queued: Calls that may wait per worker.
@@ -49,7 +46,7 @@ class Pool:
 
     def __init__(
         self,
-        artefacts: ArtefactCache,
+        compiler: Compiler,
         engines: Engines,
         *,
         timings: Timings,
@@ -58,7 +55,7 @@ class Pool:
         degrade: bool = False,
         remembered: int = 20,
     ) -> None:
-        self._artefacts = artefacts
+        self.compiler = compiler
         self._available = engines
         self._timings = timings
         self._max_queued = max_queued
@@ -69,7 +66,6 @@ class Pool:
         """What is known of the engines that have been started, by name."""
         self._zygotes: dict[str, Zygote] = {}
         self._workers: set[Worker] = set()
-        self._compiling = anyio.CapacityLimiter(1)
 
     async def engine(self, name: str) -> ZygoteReady:
         """Start the zygote of an engine, if it does not run yet.
@@ -107,10 +103,11 @@ class Pool:
             What the module is.
 
         Raises:
-            PackageInvalid: It is damaged, not valid, or takes too long to compile.
+            PackageInvalid: It is damaged, not valid, or takes too much to compile.
             UnsupportedAbi: It imports or exports what the host does not know.
         """
-        descriptor, compiled = await self._artefact(source, module_hash, text=text, engine=engine)
+        zygote = await self._started(engine)
+        descriptor, compiled = await self.compiler.artefact(source, module_hash, text=text, zygote=zygote, urgent=False)
         os.close(descriptor)
         return compiled
 
@@ -129,8 +126,9 @@ class Pool:
             PlugindError: Why it did not start: a trap, the memory limit, a timeout, a crash, an engine that is missing.
         """
         self.check(plan.engine, who=f"{plan.plugin_id} {plan.version}")
-        descriptor, compiled = await self._artefact(
-            Path(plan.module), plan.module_hash, text=plan.text, engine=plan.engine
+        zygote = await self._started(plan.engine)
+        descriptor, compiled = await self.compiler.artefact(
+            Path(plan.module), plan.module_hash, text=plan.text, zygote=zygote, urgent=True
         )
         messages, their_messages = socket.socketpair()
         control, their_control = socket.socketpair()
@@ -149,7 +147,7 @@ class Pool:
         try:
             with their_messages, their_control:
                 sent = [their_messages.fileno(), their_control.fileno(), descriptor]
-                child = await self._zygotes[plan.engine].spawn(order, sent, degrade=self._degrade)
+                child = await zygote.spawn(order, sent, degrade=self._degrade)
         except BaseException:
             messages.close()
             control.close()
@@ -166,7 +164,7 @@ class Pool:
             max_queued=self._max_queued,
             remembered=self._remembered,
         )
-        worker.base_bytes = self._zygotes[plan.engine].private_bytes
+        worker.base_bytes = zygote.private_bytes
         self._workers.add(worker)
         worker.gone.add_done_callback(lambda _: self._workers.discard(worker))
         await worker.attach(messages, control)
@@ -186,6 +184,13 @@ class Pool:
         for zygote in self._zygotes.values():
             zygote.stop()
 
+    async def _started(self, engine: str) -> Zygote:
+        try:
+            await self.engine(engine)
+        except StartupError as exc:  # at the daemon's start it is what it says; later it is a plugin's bad luck
+            raise WorkerCrashed(str(exc), cause="crash") from exc
+        return self._zygotes[engine]
+
     async def _until_ready(self, worker: Worker) -> None:
         try:
             with anyio.fail_after(self._timings.load):
@@ -203,74 +208,3 @@ class Pool:
         except BaseException:
             await asyncio.shield(worker.stop())
             raise
-
-    async def _artefact(self, source: Path, module_hash: str, *, text: bool, engine: str) -> tuple[int, Compiled]:
-        try:
-            ready = await self.engine(engine)
-        except StartupError as exc:  # at the daemon's start it is what it says; later it is a plugin's bad luck
-            raise WorkerCrashed(str(exc), cause="crash") from exc
-        name = self._artefacts.name(
-            module_hash, engine=ready.engine, version=ready.engine_version, settings=ready.settings
-        )
-        found = await anyio.to_thread.run_sync(self._artefacts.open, name)
-        if found is None:
-            async with self._compiling:
-                staged, path = self._artefacts.stage(name)
-                try:
-                    compiled = await self._compile(source, staged, text=text, engine=engine)
-                    await anyio.to_thread.run_sync(self._artefacts.add, name, path, compiled)
-                finally:
-                    os.close(staged)
-                    path.unlink(missing_ok=True)
-            found = await anyio.to_thread.run_sync(self._artefacts.open, name)
-            if found is None:
-                raise InternalError(f"the compiled module of {source.name} was not kept")
-        return found
-
-    async def _compile(self, source: Path, output: int, *, text: bool, engine: str) -> Compiled:
-        ours, theirs = socket.socketpair()
-        module = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            with theirs:
-                child = await self._zygotes[engine].spawn(
-                    Compile(engine=engine, text=text),
-                    [theirs.fileno(), module, output],
-                    degrade=self._degrade,
-                )
-        except BaseException:
-            ours.close()
-            raise
-        finally:
-            os.close(module)
-        return await self._compiled(ours, child, source.name)
-
-    async def _compiled(self, messages: socket.socket, child: Child, name: str) -> Compiled:
-        answer: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
-
-        def take(kind: int, _call: int, body: bytes) -> None:
-            if not answer.done():
-                answer.set_result((kind, body))
-
-        def lost(_fault: str | None) -> None:
-            if not answer.done():
-                answer.set_exception(WorkerCrashed(f"compiling {name} ended its process", cause="crash"))
-
-        channel = await Channel.open(messages, None, on_message=take, on_lost=lost)
-        try:
-            with anyio.fail_after(self._timings.compile):
-                kind, body = await answer
-        except TimeoutError as exc:
-            raise PackageInvalid(
-                f"{name} takes longer than {self._timings.compile:.0f} s to compile", cause="limit"
-            ) from exc
-        except WorkerCrashed as exc:
-            raise PackageInvalid(f"{name} cannot be compiled: the compiler ended unexpectedly", cause="crash") from exc
-        finally:
-            channel.close()
-            child.signal(signal.SIGKILL)
-        if kind == Kind.FAILED:
-            raise from_object(msgspec.json.decode(body, type=ErrorObject))
-        if kind == Kind.FAULT:
-            _log.error("a compiling child had a fault of its own", module=name, fault=printable(body))
-            raise PackageInvalid(f"{name} cannot be compiled: the compiler failed; the log says more", cause="crash")
-        return msgspec.json.decode(body, type=Compiled)

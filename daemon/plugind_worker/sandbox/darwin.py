@@ -30,10 +30,9 @@ def limits(confinement: Confinement) -> None:
     fixed = {
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_MEMLOCK: 0,
+        resource.RLIMIT_FSIZE: confinement.file_bytes,
         resource.RLIMIT_NOFILE: confinement.file_descriptors or _DESCRIPTORS,
     }
-    if confinement.job is Job.LAUNCH:
-        fixed[resource.RLIMIT_FSIZE] = 0
     if confinement.cpu_seconds is not None:
         fixed[resource.RLIMIT_CPU] = confinement.cpu_seconds
     for limit, most in fixed.items():

@@ -35,9 +35,11 @@ class Confinement(msgspec.Struct, frozen=True, kw_only=True):
     """Kept beside 0, 1 and 2, which lead nowhere."""
     job: Job = Job.LAUNCH
     data_bytes: int = 0
-    """What the guest may take beyond what the process itself needs."""
+    """What the guest, or the compiler, may take beyond what the process itself needs."""
     cpu_seconds: int | None = None
     """Processor time of the whole process."""
+    file_bytes: int = 0
+    """Largest file that it may write."""
     file_descriptors: int | None = None
     """Descriptors that it may have."""
     late_code: bool = False

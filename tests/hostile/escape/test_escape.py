@@ -55,6 +55,9 @@ USERS = [
 ]
 
 
+COMPILE = Compile(engine="wasmtime", text=True, memory_bytes=1 << 30, cpu_seconds=10, artefact_bytes=1 << 20)
+
+
 class Prey:
     """What there is to attack around a zygote."""
 
@@ -126,7 +129,7 @@ class Prey:
             file.flush()
             file.seek(0)
             descriptors = [theirs.fileno(), file.fileno(), output.fileno()]
-            pid, pidfd = self.zygote.spawn(descriptors, compile=Compile(engine="wasmtime", text=False))
+            pid, pidfd = self.zygote.spawn(descriptors, compile=COMPILE)
             theirs.close()
             os.close(pidfd)
             data = b"".join(iter(lambda: ours.recv(65536), b""))

@@ -33,6 +33,8 @@ INFO: dict[str, Any] = {
     "limits": {"memoryBytes": 67108864, "callTimeoutMs": 500},
     "description": "soft\x1b]0;owned\x07 focus",
 }
+CACHE: dict[str, Any] = {"bytes": 3 << 20, "maxBytes": 1 << 30, "artefacts": 4, "hits": 9, "misses": 5}
+CACHE |= {"evicted": 1, "refused": 2}
 STATUS: dict[str, Any] = {
     "daemon": {"name": "plugind", "version": "0.1.0"},
     "protocolVersion": "1.0",
@@ -55,6 +57,7 @@ STATUS: dict[str, Any] = {
         {"name": "wasmtime", "version": "50", "available": True},
         {"name": "wasmer", "version": "", "available": False, "reason": "no wheel"},
     ],
+    "cache": CACHE,
 }
 METRICS: dict[str, Any] = {
     "plugins": [
@@ -65,6 +68,7 @@ METRICS: dict[str, Any] = {
     ],
     "memoryBytes": 41 << 20,
     "cpuSeconds": 7.0,
+    "cache": CACHE,
     "prometheus": "",
 }
 
@@ -187,6 +191,7 @@ def test_status(daemon: Peer, pluginctl: Command, capsys: pytest.CaptureFixture[
         "wasmer (not available: no wheel)",
     ):
         assert words in out
+    assert "4 compiled modules, 3.0M of 1.0G; 9 hits, 5 misses, 1 evicted, 2 refused" in " ".join(out.split())
     assert pluginctl("--json", "status") == 0
     assert json.loads(capsys.readouterr().out)["uptimeSeconds"] == 3725.0
 

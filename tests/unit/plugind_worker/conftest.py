@@ -92,7 +92,10 @@ def compile_source(zygote: Zygote) -> CompileSource:
             file.flush()
             file.seek(0)
             pid, pidfd = zygote.spawn(
-                [theirs.fileno(), file.fileno(), output.fileno()], compile=Compile(engine="wasmtime", text=text)
+                [theirs.fileno(), file.fileno(), output.fileno()],
+                compile=Compile(
+                    engine="wasmtime", text=text, memory_bytes=1 << 30, cpu_seconds=30, artefact_bytes=1 << 28
+                ),
             )
             theirs.close()
             os.close(pidfd)

@@ -5,7 +5,7 @@ import pytest
 from tests.unit.plugind_worker.supervisor import CompileSource, Peer, Write, Zygote
 
 from plugind_protocol.errors import PackageInvalid, UnsupportedAbi
-from plugind_worker import compile as compiling
+from plugind_worker import caps
 from plugind_worker.engine.base import Engine
 
 pytestmark = pytest.mark.process
@@ -72,5 +72,5 @@ def test_a_module_without_an_abi_is_refused(compile_source: CompileSource) -> No
 
 def test_a_source_over_the_limit_is_refused(compile_source: CompileSource) -> None:
     with pytest.raises(PackageInvalid, match="larger than") as caught:
-        compile_source(b"\0asm\1\0\0\0" + bytes(compiling.MAX_SOURCE_BYTES), text=False)
+        compile_source(b"\0asm\1\0\0\0" + bytes(caps.CAPS.module_bytes), text=False)
     assert caught.value.data.cause == "limit"

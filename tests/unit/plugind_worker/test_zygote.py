@@ -27,6 +27,9 @@ os.setresuid(65534, 65534, 65534)
 zygote.run(int(sys.argv[2]), "wasmtime")
 """
 
+COMPILE = Compile(engine="wasmtime", text=True, memory_bytes=1 << 30, cpu_seconds=1, artefact_bytes=1 << 20)
+WASMER = msgspec.structs.replace(COMPILE, engine="wasmer")
+
 pytestmark = pytest.mark.process
 
 
@@ -100,13 +103,13 @@ def test_it_dies_with_its_parent() -> None:
     [
         ((b"junk", 0), "malformed"),
         ((msgspec.json.encode(Spawn(number=3)), 3), "either to launch or to compile"),
-        ((msgspec.json.encode(Spawn(number=3, compile=Compile(engine="wasmer", text=True))), 3), "not wasmer"),
+        ((msgspec.json.encode(Spawn(number=3, compile=WASMER)), 3), "not wasmer"),
         (
-            (msgspec.json.encode(Spawn(number=3, compile=Compile(engine="wasmtime", text=True))), 2),
+            (msgspec.json.encode(Spawn(number=3, compile=COMPILE)), 2),
             "2 descriptors came",
         ),
         (
-            (msgspec.json.encode(Spawn(number=3, compile=Compile(engine="wasmtime", text=True))), 0),
+            (msgspec.json.encode(Spawn(number=3, compile=COMPILE)), 0),
             "0 descriptors came",
         ),
     ],

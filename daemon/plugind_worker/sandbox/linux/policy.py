@@ -56,8 +56,8 @@ _PLAIN: Final = (
     *("futex", "sched_yield", "getpid", "gettid", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack"),
     *("restart_syscall", "exit", "exit_group"),
 )
-_COMPILE: Final = ("set_robust_list", "rseq", "sched_getaffinity")
-"""What the compiler's threads need when they start."""
+_COMPILE: Final = ("set_robust_list", "rseq", "sched_getaffinity", "ftruncate")
+"""What the compiler's threads need when they start, and to write an artefact."""
 
 _ABSENT: Final = ("clone3", "memfd_create")
 """Answered ENOSYS: callers know a way without them."""

@@ -14,10 +14,6 @@ HEADROOM_BYTES: Final = 160 * 1024 * 1024
 """What a worker itself may take beyond what it has at its start: copies of the largest message, and Python.
 
 Measured: a worker that echoes 15 MB has 107 MB more in memory, the 33 MB in the guest included; 16 MB at its start."""
-COMPILE_BYTES: Final = 1024 * 1024 * 1024
-"""What a compiling child may take beyond what it has at its start."""
-ARTEFACT_BYTES: Final = 512 * 1024 * 1024
-"""Largest artefact that a compiling child may write."""
 ADDRESS_BYTES: Final = 64 * 1024 * 1024 * 1024
 """What a child may reserve, so that its page tables have an end: a guest's memory reserves 4 GiB and its guards."""
 DESCRIPTORS: Final = {Job.LAUNCH: 256, Job.COMPILE: 16}
@@ -26,11 +22,11 @@ DESCRIPTORS: Final = {Job.LAUNCH: 256, Job.COMPILE: 16}
 
 def apply(confinement: Confinement) -> None:
     """Set every limit but that of processes; `seal` follows when all threads are there."""
-    launch = confinement.job is Job.LAUNCH
+    headroom = HEADROOM_BYTES if confinement.job is Job.LAUNCH else 0
     fixed = {
         resource.RLIMIT_AS: ADDRESS_BYTES,
         resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_FSIZE: 0 if launch else ARTEFACT_BYTES,
+        resource.RLIMIT_FSIZE: confinement.file_bytes,
         resource.RLIMIT_NOFILE: DESCRIPTORS[confinement.job],
         resource.RLIMIT_MEMLOCK: 0,
         resource.RLIMIT_MSGQUEUE: 0,
@@ -41,7 +37,7 @@ def apply(confinement: Confinement) -> None:
         value = _least(most, resource.getrlimit(limit)[1])
         resource.setrlimit(limit, (value, value))
     moving = {
-        resource.RLIMIT_DATA: _data_bytes() + (HEADROOM_BYTES + confinement.data_bytes if launch else COMPILE_BYTES),
+        resource.RLIMIT_DATA: _data_bytes() + headroom + confinement.data_bytes,
         resource.RLIMIT_CPU: confinement.cpu_seconds,
         resource.RLIMIT_NOFILE: confinement.file_descriptors,
     }

@@ -51,6 +51,7 @@ NUMBERS: Final[dict[str, tuple[int | None, int | None]]] = {
     "execve": (59, 221),
     "execveat": (322, 281),
     "fork": (57, None),
+    "ftruncate": (77, 46),
     "vfork": (58, None),
     "ptrace": (101, 117),
     "process_vm_readv": (310, 270),
