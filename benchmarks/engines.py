@@ -18,6 +18,7 @@ import uvloop
 
 from plugind.policy.plan import LaunchPlan
 from plugind.supervisor.artefacts import ArtefactCache
+from plugind.supervisor.compiler import CompileLimits, Compiler
 from plugind.supervisor.engines import Engines
 from plugind.supervisor.meter import Meter
 from plugind.supervisor.pool import Pool, Timings
@@ -28,6 +29,7 @@ from plugind_protocol.manifest import Limits
 from plugind_protocol.worker import PROCESSED, Window
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
+LIMITS = CompileLimits(seconds=60, cpu_seconds=60, memory_bytes=1 << 30, artefact_bytes=1 << 28)
 ROUNDS = 5
 CALLS = 2000
 FRAMES = 60
@@ -82,9 +84,9 @@ async def measure(engines: Engines, names: list[str], folder: Path) -> dict[str,
     """Measure each engine in turns; return seconds by engine and what was measured."""
     figures: dict[str, dict[str, list[float]]] = {name: {} for name in names}
     pool = Pool(
-        ArtefactCache(folder),
+        Compiler(ArtefactCache(folder / "cache", max_bytes=1 << 30), LIMITS),
         engines,
-        timings=Timings(load=10, compile=60, kill_grace=1),
+        timings=Timings(load=10, kill_grace=1),
         max_queued=100,
         max_result_bytes=1 << 20,
     )
