@@ -4,6 +4,7 @@ import asyncio
 import os
 import random
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from hashlib import sha256
@@ -19,9 +20,10 @@ from tests.hostile.modules import BOMBS, PROPOSALS, Case, functions, loops
 
 from plugind.supervisor.artefacts import ArtefactCache
 from plugind.supervisor.compiler import CompileLimits, Compiler
-from plugind.supervisor.zygote import Zygote
+from plugind.supervisor.zygote import Child, Zygote
+from plugind_protocol import worker as protocol
 from plugind_protocol.errors import PackageInvalid, UnsupportedAbi
-from plugind_protocol.worker import Compiled
+from plugind_protocol.worker import Compiled, Kind
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
 
@@ -241,3 +243,27 @@ async def test_a_zygote_that_ends_takes_the_child_with_it(bench: Bench) -> None:
     assert [type(error) for error in outcome] == [PackageInvalid]
     await bench.compile(functions(5))  # a new zygote
     assert bench.left() == before | {"artefacts": before["artefacts"] + 1}
+
+
+@pytest.mark.threat("Guest", "compile bomb")
+@pytest.mark.parametrize(
+    "said",
+    [
+        protocol.encode(Kind.READY, 0, b'{"abi":1}'),
+        protocol.encode(Kind.FAILED, 0, b"\xff"),
+        protocol.encode(Kind.FAULT, 0, b"\x1b[2J fault"),
+        protocol.encode(Kind.RESULT, 0, b"null"),
+        b"\xff" * 100,
+        b"",
+    ],
+)
+async def test_a_child_that_was_taken_over_gets_nothing_into_the_cache(bench: Bench, said: bytes) -> None:
+    """What it says instead of an answer is a failure, and reaches a log only as printable text."""
+    ours, theirs = socket.socketpair()
+    child = Child(0, os.open(os.devnull, os.O_RDONLY))
+    theirs.sendall(said)
+    theirs.close()
+    child.ended(0)
+    with bench.cache.stage() as staged, pytest.raises(PackageInvalid) as caught:
+        await bench.compiler.understand(ours, child, "module", staged)
+    assert caught.value.data.cause == "crash"

@@ -146,7 +146,24 @@ class Compiler:
                     raise
         finally:
             os.close(module)
-        kind, body = await self._answer(ours, child, source.name, staged)
+        return await self.understand(ours, child, source.name, staged)
+
+    async def understand(self, messages: socket.socket, child: Child, name: str, staged: Staged) -> Compiled:
+        """Wait for the answer of a child that compiles, and take nothing from it that is not one.
+
+        Args:
+            messages: Our end of its channel; closed afterwards.
+            child: The child; it is gone afterwards.
+            name: Of the module, for messages.
+            staged: Where it writes.
+
+        Returns:
+            What is known of the module.
+
+        Raises:
+            PlugindError: Why there is no artefact.
+        """
+        kind, body = await self._answer(messages, child, name, staged)
         try:
             if kind == Kind.READY:
                 return msgspec.json.decode(body, type=Compiled)
@@ -154,8 +171,8 @@ class Compiler:
                 raise from_object(msgspec.json.decode(body, type=ErrorObject))
         except msgspec.DecodeError:
             pass  # as with any other message that it has no reason to send
-        _log.error("a compiling child had a fault of its own", module=source.name, kind=kind, said=_printable(body))
-        raise PackageInvalid(f"{source.name} cannot be compiled: the compiler failed", hint=_ANOTHER, cause="crash")
+        _log.error("a compiling child had a fault of its own", module=name, kind=kind, said=_printable(body))
+        raise PackageInvalid(f"{name} cannot be compiled: the compiler failed", hint=_ANOTHER, cause="crash")
 
     async def _answer(self, messages: socket.socket, child: Child, name: str, staged: Staged) -> tuple[int, bytes]:
         """Wait for a child's answer, and until it is gone, whatever happens."""
