@@ -52,10 +52,14 @@ def _work(
 
 
 def _report(messages: socket.socket, error: Exception) -> None:
-    """Tell the supervisor of a fault of our own: stderr leads nowhere, and no source can be opened to quote from."""
+    """Tell the supervisor of a fault of our own: stderr leads nowhere, and no source can be opened to quote from.
+
+    The words of an exception may quote what a client sent, and this goes into the log; those of the system do not.
+    """
     stack = traceback.walk_tb(error.__traceback__)
     where = [f"{Path(frame.f_code.co_filename).name}:{line}" for frame, line in stack]
-    text = f"{type(error).__name__}: {error} (at {', '.join(reversed(where))})"
+    words = f": {error.strerror}" if isinstance(error, OSError) else ""
+    text = f"{type(error).__name__}{words} (at {', '.join(reversed(where))})"
     with contextlib.suppress(OSError):  # nobody listens any more
         messages.sendall(encode(Kind.FAULT, 0, text.encode(errors="replace")[:MAX_FAULT_BYTES]))
 
