@@ -44,6 +44,7 @@ def memory(daemon: Daemon) -> int:
 
 
 @pytest.mark.threat("Wire", "10 000 pipelined requests")
+@pytest.mark.long
 async def test_10000_pipelined_requests_to_a_plugin(
     client: AsyncClient, daemon: Daemon, plugins: Path, report: Report
 ) -> None:
@@ -68,6 +69,7 @@ async def test_10000_pipelined_requests_to_a_plugin(
 
 
 @pytest.mark.threat("Wire", "clients that never read")
+@pytest.mark.long
 async def test_memory_is_bounded_with_clients_that_never_read(
     client: AsyncClient, daemon: Daemon, plugins: Path, report: Report
 ) -> None:
@@ -92,6 +94,7 @@ async def test_memory_is_bounded_with_clients_that_never_read(
 
 @pytest.mark.threat("Wire", "slow, silent and half-open clients")
 @pytest.mark.threat("Wire", "clients that come, go and send garbage")
+@pytest.mark.long
 async def test_a_crowd_of_bad_clients(client: AsyncClient, daemon: Daemon, plugins: Path, report: Report) -> None:
     await client.install(str(plugins / "probe"))
     await client.load("probe")

@@ -72,6 +72,7 @@ async def test_a_huge_declared_minimum_is_refused_while_loading(
 
 @pytest.mark.threat("Guest", "memory and table bombs")
 @pytest.mark.parametrize("function", ["grow", "touch", "table"])
+@pytest.mark.long
 async def test_others_are_served_while_a_bomb_goes_off(
     client: AsyncClient, daemon: Daemon, plugins: Path, report: Report, function: str
 ) -> None:
@@ -89,6 +90,7 @@ async def test_others_are_served_while_a_bomb_goes_off(
 
 
 @pytest.mark.threat("Guest", "host-call flood")
+@pytest.mark.long
 async def test_a_host_call_flood_is_held_to_its_rate(
     client: AsyncClient, daemon: Daemon, plugins: Path, tmp_path: Path, report: Report
 ) -> None:
@@ -123,6 +125,7 @@ async def test_a_host_call_flood_is_held_to_its_rate(
 
 
 @pytest.mark.threat("Guest", "log flood")
+@pytest.mark.long
 async def test_a_log_flood_of_a_guest(client: AsyncClient, daemon: Daemon, plugins: Path, report: Report) -> None:
     await client.install(str(plugins / "wasi-hello"))
     await client.install(str(plugins / "probe"))
@@ -139,6 +142,7 @@ async def test_a_log_flood_of_a_guest(client: AsyncClient, daemon: Daemon, plugi
 
 
 @pytest.mark.threat("Guest", "recursion, unreachable, division, out of bounds")
+@pytest.mark.long
 async def test_others_are_served_while_a_guest_traps(
     client: AsyncClient, daemon: Daemon, plugins: Path, report: Report
 ) -> None:

@@ -261,7 +261,9 @@ async def test_a_worker_that_gets_no_more_memory(client: AsyncClient, plugins: P
 
 
 @pytest.mark.threat("Supervision", "daemon killed with -9")
-@pytest.mark.parametrize("after", [0.02, 0.1, 0.3])
+@pytest.mark.parametrize(
+    "after", [pytest.param(0.02, marks=pytest.mark.long), 0.1, pytest.param(0.3, marks=pytest.mark.long)]
+)
 async def test_the_daemon_killed_in_the_middle_of_everything(
     start: Callable[..., Daemon], plugins: Path, examples: Path, after: float
 ) -> None:

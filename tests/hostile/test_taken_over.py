@@ -106,6 +106,7 @@ async def test_a_worker_that_neither_reads_nor_answers_is_killed(
 
 
 @pytest.mark.threat("Guest", "log flood")
+@pytest.mark.long
 async def test_a_log_flood_of_a_worker_without_manners(
     client: AsyncClient, daemon: Daemon, taken_over: int, report: Report
 ) -> None:
