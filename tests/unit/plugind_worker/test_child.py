@@ -21,10 +21,9 @@ from plugind_worker import child
 def test_a_fault_is_named_without_its_words(error: Exception, words: str) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        try:
+        with pytest.raises(type(error)) as caught:
             raise error
-        except Exception as caught:
-            child._report(theirs, caught)
+        child._report(theirs, caught.value)
         ((kind, _, body),) = Decoder().feed(ours.recv(4096))
     assert kind == Kind.FAULT
     assert body.decode().startswith(words)
