@@ -6,6 +6,7 @@ power cut damages is compiled again. Several daemons may share a cache; each kee
 """
 
 import contextlib
+import errno
 import hashlib
 import hmac
 import os
@@ -31,6 +32,8 @@ _ARTEFACT: Final = "artefact"
 _SEAL: Final = "seal"
 _NAME: Final = re.compile(r"[0-9a-f]{64}")
 _KEY_BYTES: Final = 32
+_NO_FOLDER: Final = (errno.ENOTDIR, errno.ELOOP)
+"""What opening a path says that leads to something other than a folder or file, or to it by a link."""
 _ATTEMPTS: Final = 16
 _READ: Final = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
@@ -125,16 +128,20 @@ class ArtefactCache:
             folder = os.open(self._folder / name, _READ | getattr(os, "O_DIRECTORY", 0))
             try:
                 found = self._verified(name, folder)
-                os.utime(folder)
+                with contextlib.suppress(OSError):  # on a read-only disk the order is lost, which nobody needs there
+                    os.utime(folder)
             finally:
                 os.close(folder)
         except FileNotFoundError:  # never there, or removed by another daemon meanwhile
             return None
-        except (OSError, _DamagedError) as exc:
-            with self._counting:
-                self.refused += 1
-            _log.warning("compiled module refused; it is compiled again", artefact=name, reason=str(exc))
-            self._staging.discard(self._folder / name)
+        except OSError as exc:
+            if exc.errno not in _NO_FOLDER:  # too many descriptors, say: nothing is known of the artefact
+                _log.warning("compiled module cannot be read; it is compiled again", artefact=name, reason=str(exc))
+                return None
+            self._refuse(name, exc)
+            return None
+        except _DamagedError as exc:
+            self._refuse(name, exc)
             return None
         return found
 
@@ -186,6 +193,13 @@ class ArtefactCache:
     def close(self) -> None:
         """Leave the cache as it is, and nothing beside it."""
         self._staging.close()
+
+    def _refuse(self, name: str, why: Exception) -> None:
+        with self._counting:
+            self.refused += 1
+        _log.warning("compiled module refused; it is compiled again", artefact=name, reason=str(why))
+        with contextlib.suppress(OSError):  # where it cannot be removed, it is refused again
+            self._staging.discard(self._folder / name)
 
     def _place(self, folder: Path, name: str) -> None:
         target = self._folder / name

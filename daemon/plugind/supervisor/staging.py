@@ -34,13 +34,16 @@ class Staging:
 
     def __init__(self, base: Path) -> None:
         base.mkdir(mode=0o700, exist_ok=True)
+        self._base = base
         self._folder, self._lock = _make(base)
         for other in base.iterdir():
             if other != self._folder:
                 _remove_leftover(other)
 
     def path(self) -> Path:
-        """Return a path that nobody uses."""
+        """Return a path that nobody uses, in a folder that exists even if somebody has deleted it."""
+        for folder in (self._base.parent, self._base, self._folder):
+            folder.mkdir(mode=0o700, exist_ok=True)
         return self._folder / secrets.token_hex(8)
 
     def discard(self, path: Path) -> None:

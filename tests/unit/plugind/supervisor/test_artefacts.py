@@ -1,7 +1,10 @@
 """The artefact cache: nothing is loaded that we did not seal, and it stays within its bound."""
 
+import contextlib
 import hashlib
 import os
+import resource
+import shutil
 import stat
 import threading
 from collections.abc import Callable, Iterator
@@ -231,6 +234,36 @@ def test_a_staged_artefact_that_was_not_added_leaves_nothing(cache: ArtefactCach
     assert not staged.folder.exists()
     assert len(os.listdir("/proc/self/fd")) == before
     assert cache.fill().artefacts == 0
+
+
+def test_the_cache_may_be_deleted_at_any_time(cache: ArtefactCache, daemon: Open, folder: Path) -> None:
+    fill(cache, A, b"code")
+    shutil.rmtree(folder)
+    assert cache.open(A) is None
+    fill(cache, A, b"code")
+    assert content(cache, A) == b"code"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    after = daemon()
+    fill(after, B, b"code")
+    assert content(after, B) == b"code"
+
+
+def test_without_descriptors_nothing_is_refused(cache: ArtefactCache, folder: Path) -> None:
+    fill(cache, A, b"code")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/proc/self/fd"))) - 1, hard))
+    held: list[int] = []
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                held.append(os.open(os.devnull, os.O_RDONLY))
+        found = cache.open(A)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for descriptor in held:
+            os.close(descriptor)
+    assert (found, cache.refused) == (None, 0)
+    assert content(cache, A) == b"code"
 
 
 def test_what_was_used_longest_ago_goes_first(daemon: Open, folder: Path) -> None:
