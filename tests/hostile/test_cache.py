@@ -52,7 +52,7 @@ async def cache(client: AsyncClient) -> CacheInfo:
 
 
 def artefacts(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("artefact") if path.parent.parent.name == "modules"]
+    return [path for path in folder.glob("**/modules/*/artefact") if len(path.parent.name) == 64]
 
 
 def compiling(daemon: Daemon) -> list[psutil.Process]:
@@ -185,25 +185,31 @@ async def test_daemons_that_share_a_cache_never_load_what_is_not_whole(tmp_path:
     daemons = [Daemon(folder, "--config", settings) for folder in folders]
     wrong: list[str] = []
 
-    async def run(daemon: Daemon, first: int) -> None:
-        wrong.extend(await hammer(daemon, plugins, turns=20, first=first))
+    async def run(daemon: Daemon, first: int, turns: int) -> None:
+        wrong.extend(await hammer(daemon, plugins, turns=turns, first=first))
         running.discard(daemon)
+
+    def replace(most: int) -> None:
+        for artefact in artefacts(shared)[:most]:
+            evil = tmp_path / "evil"
+            evil.write_bytes(b"\x7fELF")
+            evil.replace(artefact)
 
     async def damage() -> None:
         while running:
-            for artefact in artefacts(shared)[:1]:
-                evil = tmp_path / "evil"
-                evil.write_bytes(b"\x7fELF")
-                with contextlib.suppress(OSError):  # evicted meanwhile
-                    evil.replace(artefact)
+            with contextlib.suppress(OSError):  # evicted meanwhile
+                replace(1)
             await asyncio.sleep(0.01)
 
     running = set(daemons)
     try:
         async with anyio.create_task_group() as tasks:
             for first, daemon in enumerate(daemons):
-                tasks.start_soon(run, daemon, first)
+                tasks.start_soon(run, daemon, first, 20)
             tasks.start_soon(damage)
+        await run(daemons[0], 3, 2)
+        replace(5)  # those that were just made are among them
+        await run(daemons[1], 3, 2)
         found = []
         for daemon in daemons:
             async with AsyncClient.connect(daemon.socket) as client:
