@@ -49,6 +49,11 @@ def _parser() -> argparse.ArgumentParser:
         choices=("require", "degrade"),
         help=f"without an essential layer: run no plugin, or run it all the same (default: {Config().sandbox})",
     )
+    parser.add_argument(
+        "--isolation",
+        choices=("dedicated", "publisher"),
+        help=f"a process for each plugin, or for the plugins of each publisher (default: {Config().isolation})",
+    )
     parser.add_argument("--config", metavar="FILE.toml", help="further settings")
     parser.add_argument("--log-format", choices=("console", "json"), help=f"(default: {Config().log_format})")
     parser.add_argument(

@@ -18,6 +18,9 @@ from plugind.log import LogFormat
 from plugind_protocol import envelope, framing
 from plugind_protocol.manifest import Limits
 
+Isolation = Literal["dedicated", "publisher"]
+"""A process for each plugin, or one for the plugins of a publisher."""
+
 
 class WireLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Bounds of a client connection."""
@@ -119,6 +122,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Of plugins whose manifest and user do not choose another."""
     sandbox: Literal["require", "degrade"] = "require" if sys.platform == "linux" else "degrade"
     """What happens where an essential layer of the sandbox is missing: no plugin runs, or it runs all the same."""
+    isolation: Isolation = "dedicated"
+    """A process for each plugin, or one for the plugins of each publisher."""
+    isolation_of: dict[str, Isolation] = {}
+    """The same for one plugin, by its id, or for one publisher, by its scope; the plugin's own counts first."""
     log_format: LogFormat = "console"
     exit_with_stdin: bool = False
     drain_seconds: float = 5.0

@@ -71,6 +71,10 @@ class Channel:
         except (BrokenPipeError, ConnectionResetError) as error:
             raise ChannelClosedError from error
 
+    def close(self) -> None:
+        """Close this end."""
+        self._sock.close()
+
     def _read(self) -> bytes:
         try:
             data = self._sock.recv(_CHUNK)

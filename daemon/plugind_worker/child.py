@@ -1,4 +1,4 @@
-"""A child of the zygote: gives up what it can, then runs one plugin or compiles one module."""
+"""A child of the zygote: gives up what it can, then runs one plugin, or several, or compiles one module."""
 
 import contextlib
 import socket
@@ -10,8 +10,10 @@ import msgspec
 
 from plugind_protocol.worker import MAX_FAULT_BYTES, Kind, Spawn, encode
 from plugind_worker import compile as compiling
+from plugind_worker import house
 from plugind_worker.channel import Channel
 from plugind_worker.engine.base import Engine
+from plugind_worker.house import House
 from plugind_worker.lockdown import Ground, Lockdown
 from plugind_worker.loop import Worker
 from plugind_worker.sandbox.layer import Confinement, Job, Stage
@@ -22,7 +24,7 @@ def run(engine: Engine, order: Spawn, descriptors: Sequence[int], *, parent: int
 
     Args:
         engine: The engine, as the zygote has set it up.
-        order: To launch or to compile.
+        order: What to be.
         descriptors: Those of the order.
         parent: The zygote's process id.
         ground: What the zygote has given up already.
@@ -44,6 +46,8 @@ def _work(
     if order.launch is not None:
         worker = Worker(engine, order.launch, messages=messages, control=socket.socket(fileno=descriptors[1]))
         worker.run(descriptors[2], lockdown=lockdown)
+    elif order.house is not None:
+        House(engine, order.house, door=messages).serve(lockdown)
     elif order.compile is not None:
         channel = Channel(messages)
         compiling.run(
@@ -65,6 +69,8 @@ def _report(messages: socket.socket, error: Exception) -> None:
 
 
 def _limited(confinement: Confinement, order: Spawn) -> Confinement:
+    if order.house is not None:  # the supervisor moves the limits with every plugin that comes and goes
+        return msgspec.structs.replace(confinement, data_bytes=house.stack_bytes(order.house), late_code=True)
     if order.compile is not None:
         return msgspec.structs.replace(
             confinement,

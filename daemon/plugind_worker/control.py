@@ -15,9 +15,14 @@ from plugind_protocol.worker import CONTROL, Order
 
 START: Final = 0
 """Call number of making the first instance, before any call."""
-_STACK_BYTES: Final = 256 * 1024
+STACK_BYTES: Final = 256 * 1024
+"""What a control thread needs of stack; all that it reserves counts as memory of its process."""
 _HALF: Final = 1 << 31
 _MASK: Final = (1 << 32) - 1
+
+
+Spawn = Callable[[Callable[[], None]], None]
+"""Runs a function in a thread of its own."""
 
 
 class Control:
@@ -30,15 +35,25 @@ class Control:
             any more.
         threaded: Whether a thread takes orders as they come. Not for an engine under which no other thread runs while
             the guest does: orders are taken when a call begins, and by `poll`.
+        spawn: Runs a function in a thread of its own.
     """
 
     def __init__(
-        self, sock: socket.socket, *, interrupt: Callable[[], None], lost: Callable[[], None], threaded: bool = True
+        self,
+        sock: socket.socket,
+        *,
+        interrupt: Callable[[], None],
+        lost: Callable[[], None],
+        threaded: bool = True,
+        spawn: Spawn | None = None,
     ) -> None:
         self._sock = sock
         self._interrupt = interrupt
         self._lost = lost
         self._threaded = threaded
+        self._spawn = _spawn if spawn is None else spawn
+        self._started = False
+        self._over = False
         self._changed = threading.Condition(threading.Lock())
         self._skipped: set[int] = set()
         self._windows: dict[int, int] = {}
@@ -50,11 +65,17 @@ class Control:
 
     def start(self) -> None:
         """Start the thread, if there is to be one."""
-        if not self._threaded:
-            return
-        before = threading.stack_size(_STACK_BYTES)  # what it reserves counts as memory of this process
-        threading.Thread(target=self._serve, name="control", daemon=True).start()
-        threading.stack_size(before)
+        if self._threaded:
+            self._started = True
+            self._spawn(self._serve)
+
+    def close(self) -> None:
+        """Wait until the supervisor has closed its end, and close what has come and was not taken."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._over or not self._started)
+        self._sock.close()
+        while self._windows:
+            os.close(self._windows.popitem()[1])
 
     def poll(self) -> None:
         """Take the orders that have arrived, unless the thread does."""
@@ -68,10 +89,12 @@ class Control:
             number: Its number.
 
         Returns:
-            False when it was interrupted before it started: it must not run.
+            False when it was interrupted before it started, or nobody could interrupt it any more: it must not run.
         """
         with self._changed:
             self.number = number
+            if self._over:
+                return False
             if number in self._skipped:
                 self._skipped.remove(number)
                 return False
@@ -109,6 +132,9 @@ class Control:
         """Wait for one order and carry it out; False at the end."""
         order = self._receive()
         if order is None:
+            with self._changed:
+                self._over = self.fired = True
+                self._changed.notify_all()
             self._lost()
             return False
         kind, number, descriptors = order
@@ -163,3 +189,9 @@ class Control:
                     descriptors.frombytes(payload[: len(payload) - len(payload) % descriptors.itemsize])
         kind, number = CONTROL.unpack(data)
         return kind, number, list(descriptors)
+
+
+def _spawn(run: Callable[[], None]) -> None:
+    before = threading.stack_size(STACK_BYTES)
+    threading.Thread(target=run, name="control", daemon=True).start()
+    threading.stack_size(before)

@@ -143,6 +143,12 @@ class Guest:
             self._live.instance.close()
             self._live = None
 
+    def close(self) -> None:
+        """Give everything back."""
+        self.discard()
+        while self._windows:
+            os.close(self._windows.popitem()[1].descriptor)
+
     def _current(self) -> _Live:
         if self._live is None:
             self._live = self._make()

@@ -50,9 +50,13 @@ class Lockdown:
         self._required = required
         self.held = list(held)
         self.missing = list(missing)
+        self._applied: set[Stage] = set()
 
     def apply(self, stage: Stage) -> None:
-        """Apply every layer of a stage; one that cannot be applied is noted as missing."""
+        """Apply every layer of a stage, once; one that cannot be applied is noted as missing."""
+        if stage in self._applied:
+            return
+        self._applied.add(stage)
         for layer in LAYERS:
             if layer.stage is not stage or self.confinement.job not in layer.jobs:
                 continue

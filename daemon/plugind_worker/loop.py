@@ -3,6 +3,7 @@
 The supervisor keeps the deadlines and sends interrupts; `Control` takes them while the guest computes.
 """
 
+import contextlib
 import os
 import socket
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from plugind_worker.abi import ABIS
 from plugind_worker.channel import Channel, ChannelClosedError
 from plugind_worker.console import Console
 from plugind_worker.control import START, Control
+from plugind_worker.control import Spawn as SpawnThread
 from plugind_worker.engine.base import Engine, EngineError, HostFunction, Module
 from plugind_worker.guest import Guest
 from plugind_worker.host_calls import HostCalls
@@ -47,13 +49,31 @@ class Worker:
         launch: What to run.
         messages: The messages socket.
         control: The control socket.
+        lost: Called from another thread when the supervisor has closed the control socket.
+        spawn: Runs a function in a thread of its own.
     """
 
-    def __init__(self, engine: Engine, launch: Launch, *, messages: socket.socket, control: socket.socket) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        launch: Launch,
+        *,
+        messages: socket.socket,
+        control: socket.socket,
+        lost: Callable[[], None] | None = None,
+        spawn: SpawnThread | None = None,
+    ) -> None:
         self._engine = engine
         self._launch = launch
         self._channel = Channel(messages)
-        self._control = Control(control, interrupt=engine.interrupt, lost=_leave, threaded=engine.interruptible)
+        self._control = Control(
+            control,
+            interrupt=engine.interrupt,
+            lost=_leave if lost is None else lost,
+            threaded=engine.interruptible,
+            spawn=spawn,
+        )
+        self._ending = contextlib.ExitStack()
         self._console = Console(self._channel, self._control, per_second=launch.log_messages_per_second)
         self._handlers: dict[int, Callable[[bytes], Answer]] = {
             Kind.CALL: self._call,
@@ -95,6 +115,12 @@ class Worker:
         except ChannelClosedError:
             return
 
+    def close(self) -> None:
+        """Give everything back; for a process that goes on. Returns when the supervisor has closed its ends."""
+        self._ending.close()
+        self._channel.close()
+        self._control.close()
+
     def _load(self, artefact: int) -> tuple[Module, list[HostFunction]]:
         """Do what opens files and makes code executable, while this process can."""
         if self._launch.abi not in ABIS:
@@ -114,6 +140,7 @@ class Worker:
         self._guest = Guest(
             self._engine, module, self._launch, imports=imports, interrupted=lambda: self._control.fired
         )
+        self._ending.callback(self._guest.close)
         self._guest.start()
 
     def _serve(self, kind: int, number: int, body: bytes) -> None:

@@ -24,7 +24,7 @@ from plugind_worker.sandbox.linux import privileges
 
 MAX_DATAGRAM: Final = 64 * 1024
 _DESCRIPTORS: Final = 3
-"""How many descriptors come with a Spawn."""
+"""How many descriptors come with a Spawn, but for a house: its door alone."""
 
 
 def run(descriptor: int, engine_name: str) -> None:
@@ -131,13 +131,15 @@ class Zygote:
 
     def _fault(self, order: Spawn, descriptors: Sequence[int]) -> str:
         """Say what is wrong with an order, if anything is."""
-        job = order.launch or order.compile
-        if job is None or (order.launch and order.compile):
-            return "an order is either to launch or to compile"
+        jobs = [job for job in (order.launch, order.compile, order.house) if job is not None]
+        if len(jobs) != 1:
+            return "an order is to do one thing: launch, compile, or be a house"
+        job = jobs[0]
         if job.engine != self._engine.name:
             return f"this zygote has the engine {self._engine.name}, not {job.engine}"
-        if len(descriptors) != _DESCRIPTORS:
-            return f"{len(descriptors)} descriptors came with the order, not {_DESCRIPTORS}"
+        needed = 1 if order.house is not None else _DESCRIPTORS
+        if len(descriptors) != needed:
+            return f"{len(descriptors)} descriptors came with the order, not {needed}"
         return ""
 
     def _reap(self) -> None:

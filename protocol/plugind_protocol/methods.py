@@ -93,6 +93,8 @@ class PluginInfo(Struct, frozen=True, omit_defaults=False):
     reason: str | None = None
     """Why it is in ``error``."""
     quarantine: Quarantine | msgspec.UnsetType = msgspec.UNSET
+    shared_with: list[str] = []
+    """Plugins that run in the same process; memory and processor time in ``daemon.metrics`` are then those of all."""
 
 
 # --- session ----------------------------------------------------------------------------------------------------

@@ -149,6 +149,34 @@ class Launch(msgspec.Struct):
     """Descriptors of the whole process."""
 
 
+class House(msgspec.Struct):
+    """What the zygote gets for a process that several plugins share; one descriptor follows: its *door*.
+
+    The door is a SOCK_SEQPACKET socket. Each datagram from the supervisor is a `Join`, with the descriptors of its
+    `Launch`; each from the process a `Left`. Closing it ends the process.
+    """
+
+    engine: str
+    rooms: int
+    """How many plugins it can run at once."""
+
+
+class Join(msgspec.Struct):
+    """A plugin for a shared process; that it runs, or why it does not, comes on its own *messages* socket."""
+
+    number: int
+    """Tells the plugins of a process apart; never used twice in one."""
+    launch: Launch
+
+
+class Left(msgspec.Struct):
+    """A plugin of a shared process has ended, and nothing of it is left there."""
+
+    number: int
+    status: int
+    """0, or 1 when it ended by a fault of ours, as an exit code would be."""
+
+
 class Compile(msgspec.Struct):
     """What the zygote gets for a compiling child; the descriptors follow: messages, source, output (empty file).
 
@@ -175,11 +203,12 @@ class Compiled(msgspec.Struct):
 
 
 class Spawn(msgspec.Struct):
-    """One request to the zygote: exactly one of the two is set. Sent as one datagram with its descriptors."""
+    """One request to the zygote: exactly one of the three is set. Sent as one datagram with its descriptors."""
 
     number: int
     launch: Launch | None = None
     compile: Compile | None = None
+    house: House | None = None
     degrade: bool = False
     """The child goes on where essential layers of the sandbox are missing."""
 

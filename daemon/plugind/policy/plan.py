@@ -19,3 +19,5 @@ class LaunchPlan(msgspec.Struct, frozen=True, kw_only=True):
     engine: str
     abi: str
     limits: Limits
+    publisher: str | None = None
+    """With whose plugins it shares a process; ``None`` for a process of its own."""

@@ -9,7 +9,7 @@ import msgspec
 import structlog
 
 from plugind.config import Config
-from plugind.policy import grants, limits
+from plugind.policy import grants, isolation, limits
 from plugind.registry import folder
 from plugind.registry.database import Database, Quarantined, Record
 from plugind.registry.store import PackageStore
@@ -316,6 +316,9 @@ class Catalog:
             module=package / manifest.main,
             limits=self._limits(manifest, record),
             engine=self._engine(manifest),
+            publisher=isolation.sharing(
+                manifest.name, default=self._config.isolation, chosen=self._config.isolation_of
+            ),
         )
 
     def _limits(self, manifest: Manifest, record: Record) -> Limits:

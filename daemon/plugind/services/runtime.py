@@ -42,6 +42,8 @@ class Installed(msgspec.Struct, frozen=True):
     module: Path
     limits: Limits
     engine: str
+    publisher: str | None = None
+    """With whose plugins it shares a process, if it does."""
 
 
 class Environment(msgspec.Struct, frozen=True):
@@ -124,6 +126,7 @@ class Runtime:
             enabled=record.enabled,
             reason=self.reason,
             quarantine=self.crashes.describe(),
+            shared_with=self.worker.neighbours if self.worker is not None else [],
         )
 
     def permissions(self) -> Permissions:
@@ -304,6 +307,7 @@ class Runtime:
             engine=self.installed.engine,
             abi=record.abi,
             limits=self.installed.limits,
+            publisher=self.installed.publisher,
         )
 
     # --- what the worker reports ------------------------------------------------------------------------------
@@ -350,12 +354,12 @@ class Runtime:
         """Note that a worker is gone, and start another, after a pause that grows with the number of crashes."""
         if expected:
             return
-        self.meter.crashes += not worker.spent
+        self.meter.crashes += worker.blamed
         reason = error.message
-        if not worker.spent:
+        if worker.blamed:
             error.data.capsule = self._capsule(worker, error)
         _log.warning("worker lost", plugin=self.plugin_id, pid=worker.pid, reason=reason)
-        given_up = not worker.spent and self._count("crash", reason, error.data.capsule)
+        given_up = worker.blamed and self._count("crash", reason, error.data.capsule)
         if self.worker is worker:
             self.worker = None
             self._go(State.ERROR, reason)

@@ -27,8 +27,8 @@ class UsageWatch:
     def __init__(self, catalog: Catalog, warn: Callable[[Warning_], None]) -> None:
         self._catalog = catalog
         self._warn = warn
-        self._warned: set[tuple[int, Resource]] = set()
-        self._calls: dict[int, int] = {}
+        self._warned: set[tuple[str, int, Resource]] = set()
+        self._calls: dict[tuple[str, int], int] = {}
 
     async def watch(self, interval: float) -> None:
         """Look at the workers from time to time; never returns.
@@ -43,17 +43,18 @@ class UsageWatch:
     def look(self) -> None:
         """Look at every worker that was called, and warn of those near a limit."""
         running = [(runtime, runtime.worker) for runtime in self._catalog.runtimes.values() if runtime.worker]
-        pids = {worker.pid for _, worker in running}
-        self._calls = {pid: calls for pid, calls in self._calls.items() if pid in pids}
-        self._warned = {key for key in self._warned if key[0] in pids}
+        places = {(runtime.plugin_id, worker.pid) for runtime, worker in running}
+        self._calls = {place: calls for place, calls in self._calls.items() if place in places}
+        self._warned = {key for key in self._warned if key[:2] in places}
         for runtime, worker in running:
-            if not worker.idle or self._calls.get(worker.pid) != runtime.meter.calls:
-                self._calls[worker.pid] = runtime.meter.calls
+            place = (runtime.plugin_id, worker.pid)
+            if not worker.idle or self._calls.get(place) != runtime.meter.calls:
+                self._calls[place] = runtime.meter.calls
                 self._compare(runtime, worker)
 
     def _compare(self, runtime: Runtime, worker: Worker) -> None:
         for resource, used, limit in self._usage(runtime, worker):
-            key = (worker.pid, resource)
+            key = (runtime.plugin_id, worker.pid, resource)
             near = limits.warns(used, limit, warned=key in self._warned)
             if near and limit is not None and key not in self._warned:
                 self._warn(
@@ -67,10 +68,17 @@ class UsageWatch:
                 )
             (self._warned.add if near else self._warned.discard)(key)
 
-    @staticmethod
-    def _usage(runtime: Runtime, worker: Worker) -> Iterator[tuple[Resource, float, float | None]]:
+    def _usage(self, runtime: Runtime, worker: Worker) -> Iterator[tuple[Resource, float, float | None]]:
         used = resources.use(worker.pid)
         if used is not None:  # else it has just ended
-            in_force = runtime.installed.limits
-            yield "memoryBytes", max(0, used.private_bytes - worker.base_bytes), in_force.memory_bytes
-            yield "cpuSeconds", used.cpu_seconds, in_force.cpu_seconds
+            names = (runtime.plugin_id, *worker.neighbours)
+            in_force = [self._catalog.get(name).installed.limits for name in names if name in self._catalog.runtimes]
+            memory = [one.memory_bytes for one in in_force]
+            cpu = [one.cpu_seconds for one in in_force]
+            yield "memoryBytes", max(0, used.private_bytes - worker.base_bytes), _together(memory)
+            yield "cpuSeconds", used.cpu_seconds, _together(cpu)
+
+
+def _together(each: list[int | None]) -> int | None:
+    """Return what plugins that share a process may use together; no limit where one has none."""
+    return None if None in each else sum(filter(None, each))

@@ -13,11 +13,13 @@ from plugind.errors import StartupError
 from plugind.policy.plan import LaunchPlan
 from plugind.supervisor.compiler import Compiler
 from plugind.supervisor.engines import Engines
+from plugind.supervisor.house import ROOMS, Home, House
 from plugind.supervisor.meter import Meter
 from plugind.supervisor.worker import MAX_LOG_RATE, MAX_MEMORY_BYTES, Owner, Worker
 from plugind.supervisor.zygote import Zygote
 from plugind_protocol.errors import Timeout, WorkerCrashed
 from plugind_protocol.worker import Compiled, Launch, ZygoteReady
+from plugind_protocol.worker import House as HouseOrder
 
 _TABLE_ELEMENTS = 100_000
 
@@ -66,6 +68,8 @@ class Pool:
         """What is known of the engines that have been started, by name."""
         self._zygotes: dict[str, Zygote] = {}
         self._workers: set[Worker] = set()
+        self._houses: dict[tuple[str, str], list[House]] = {}  # by publisher and engine
+        self._settling = anyio.Lock()
 
     async def engine(self, name: str) -> ZygoteReady:
         """Start the zygote of an engine, if it does not run yet.
@@ -147,7 +151,7 @@ class Pool:
         try:
             with their_messages, their_control:
                 sent = [their_messages.fileno(), their_control.fileno(), descriptor]
-                child = await zygote.spawn(order, sent, degrade=self._degrade)
+                home = await self._settle(zygote, plan, order, sent)
         except BaseException:
             messages.close()
             control.close()
@@ -156,7 +160,7 @@ class Pool:
             os.close(descriptor)
         worker = Worker(
             plan,
-            child,
+            home,
             owner=owner,
             meter=meter,
             interruptible=(await self.engine(plan.engine)).interruptible,
@@ -190,6 +194,31 @@ class Pool:
         except StartupError as exc:  # at the daemon's start it is what it says; later it is a plugin's bad luck
             raise WorkerCrashed(str(exc), cause="crash") from exc
         return self._zygotes[engine]
+
+    async def _settle(self, zygote: Zygote, plan: LaunchPlan, order: Launch, descriptors: list[int]) -> Home:
+        """Find a worker its place: a process of its own, or one that it shares, if each guest there can be stopped."""
+        if plan.publisher is None or not self.engines[plan.engine].interruptible:
+            return await zygote.spawn(order, descriptors, degrade=self._degrade)
+        async with self._settling:
+            key = (plan.publisher, plan.engine)
+            house = next((one for one in self._houses.get(key, ()) if one.has_room), None)
+            if house is None:
+                house = await self._build(zygote, key)
+            return house.admit(order, descriptors)
+
+    async def _build(self, zygote: Zygote, key: tuple[str, str]) -> House:
+        houses = self._houses.setdefault(key, [])
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            with theirs:
+                order = HouseOrder(engine=key[1], rooms=ROOMS)
+                child = await zygote.spawn(order, [theirs.fileno()], degrade=self._degrade)
+        except BaseException:
+            ours.close()
+            raise
+        house = House(child, ours, grace_seconds=self._timings.kill_grace, on_closed=houses.remove)
+        houses.append(house)
+        return house
 
     async def _until_ready(self, worker: Worker) -> None:
         try:

@@ -50,6 +50,20 @@ if sys.platform == "linux":
                 _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
                 resource.prlimit(pid, resource.RLIMIT_NOFILE, (min(limits.file_descriptors, hard), hard))
 
+    def share(pid: int, *, cpu_seconds: int | None, file_descriptors: int | None) -> None:
+        """Set the limits of a process that several plugins share, which may have ended meanwhile.
+
+        Args:
+            pid: The process.
+            cpu_seconds: Of its whole life; ``None`` for no limit.
+            file_descriptors: ``None`` for as many as it can be allowed.
+        """
+        with contextlib.suppress(ProcessLookupError):
+            for limit, wanted in ((resource.RLIMIT_CPU, cpu_seconds), (resource.RLIMIT_NOFILE, file_descriptors)):
+                _, hard = resource.prlimit(pid, limit)
+                soft = hard if wanted is None else wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+                resource.prlimit(pid, limit, (soft, hard))
+
     def allow_memory(pid: int, more_bytes: int) -> None:
         """Move the limit of private memory of a worker, which may have ended meanwhile.
 
@@ -67,6 +81,9 @@ else:
 
     def change(pid: int, limits: Limits) -> None:
         """Do nothing: limits of another process cannot be changed on this system."""
+
+    def share(pid: int, *, cpu_seconds: int | None, file_descriptors: int | None) -> None:
+        """Do nothing, likewise."""
 
     def allow_memory(pid: int, more_bytes: int) -> None:
         """Do nothing, likewise."""

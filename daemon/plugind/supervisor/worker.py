@@ -16,12 +16,11 @@ from typing import Final, Protocol
 import msgspec
 
 from plugind.policy.plan import LaunchPlan
-from plugind.supervisor import resources
 from plugind.supervisor.channel import Channel
 from plugind.supervisor.distrust import MAX_LOG_BYTES, check_text
+from plugind.supervisor.house import Home
 from plugind.supervisor.meter import Meter
 from plugind.supervisor.trail import LOST, OK, Asked, Evidence, Ran, Trail
-from plugind.supervisor.zygote import Child
 from plugind_protocol.errors import (
     ErrorObject,
     MemoryLimit,
@@ -139,7 +138,7 @@ class Worker:
 
     Args:
         plan: What it runs.
-        child: The process.
+        child: Where it lives.
         owner: Who it reports to.
         meter: Where its calls are counted.
         interruptible: Whether its engine can stop a guest; the worker is killed otherwise, as the only way.
@@ -151,7 +150,7 @@ class Worker:
     def __init__(
         self,
         plan: LaunchPlan,
-        child: Child,
+        child: Home,
         *,
         owner: Owner,
         meter: Meter,
@@ -194,6 +193,16 @@ class Worker:
         """Whether we ended it to stop a call, with nothing wrong about it."""
         self.gone: asyncio.Future[None] = self.loop.create_future()
         """Done when the process was reaped and the owner told."""
+
+    @property
+    def blamed(self) -> bool:
+        """Whether its end counts against the plugin: not when it only stopped a call, or was a neighbour's fault."""
+        return not self.spent and self._child.verdict.blamed
+
+    @property
+    def neighbours(self) -> list[str]:
+        """Plugins that share its process now."""
+        return self._child.neighbours
 
     @property
     def alive(self) -> bool:
@@ -274,9 +283,9 @@ class Worker:
 
     def limit(self, limits: Limits, *, timeout: float) -> Call:
         """Change the limits of the running worker; those that only count at its start stay as they are."""
-        resources.change(self.pid, limits)
+        self._child.limit(limits)
         memory_bytes = limits.memory_bytes or MAX_MEMORY_BYTES
-        resources.allow_memory(self.pid, memory_bytes - self._memory_bytes)
+        self._child.allow_memory(memory_bytes - self._memory_bytes)
         self._memory_bytes = memory_bytes
         self._host_calls = _host_call_rate(limits)
         self._logs = _log_rate(limits)
@@ -293,7 +302,7 @@ class Worker:
         """
         wanted = sum(self._windows.values())
         if wanted > self._window_bytes:
-            resources.allow_memory(self.pid, wanted - self._window_bytes)
+            self._child.allow_memory(wanted - self._window_bytes)
             self._window_bytes = wanted
 
     def answer_host_call(self, number: int, result: bytes | msgspec.Raw | PlugindError) -> None:
@@ -568,6 +577,7 @@ class Worker:
         if (running := self._running) is not None and running.counts:
             stopped = running.expired or (running.done() and running.cancelled())
             self._fatal = self._ran(running, Timeout.__name__ if stopped else LOST)
+        self._child.lost(busy=bool(self._sent) or not self.ready.done())
         _end_task = self.loop.create_task(self._reap(fault))
         _end_task.add_done_callback(lambda task: task.result())
 
@@ -599,18 +609,25 @@ class Worker:
         return "limit" if self._child.exited.done() and self._child.exited.result() in _SPENT else "crash"
 
     def _status(self) -> str:
+        verdict = self._child.verdict
+        worker = "its worker"
+        if verdict.shared_with:
+            worker += f", shared with {', '.join(verdict.shared_with)},"
         if not self._child.exited.done():
-            return "its worker closed its channel and could not be reaped"
+            return f"{worker} closed its channel and could not be reaped"
+        if verdict.killed_for not in (None, self.plan.plugin_id):
+            return f"{worker} was killed because of {verdict.killed_for}"
         code = self._child.exited.result()
+        during = f" during a call of {' and '.join(verdict.running)}" if verdict.running else ""
         if code in _SPENT:
-            return "its worker has used up its processor time (cpuSeconds)"
+            return f"{worker} has used up its processor time (cpuSeconds){during}"
         if code >= 0:
-            return f"its worker exited with status {code}"
+            return f"{worker} exited with status {code}{during}"
         try:
             number = signal.Signals(-code)
-            return f"its worker was killed by {number.name}{_MEANINGS.get(number.name, '')}"
+            return f"{worker} was killed by {number.name}{_MEANINGS.get(number.name, '')}{during}"
         except ValueError:
-            return f"its worker was killed by signal {-code}"
+            return f"{worker} was killed by signal {-code}{during}"
 
     def _crashed(self, reason: str, *, cause: str = "crash") -> WorkerCrashed:
         return WorkerCrashed(

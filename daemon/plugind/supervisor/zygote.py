@@ -15,8 +15,10 @@ import structlog
 from plugind.errors import StartupError
 from plugind.supervisor import resources
 from plugind.supervisor.engines import command
+from plugind.supervisor.verdict import Verdict
 from plugind_protocol.errors import WorkerCrashed
-from plugind_protocol.worker import Compile, Launch, Spawn, Spawned, ZygoteMessage, ZygoteReady
+from plugind_protocol.manifest import Limits
+from plugind_protocol.worker import Compile, House, Launch, Spawn, Spawned, ZygoteMessage, ZygoteReady
 
 _DATAGRAM_BYTES: Final = 64 * 1024
 _START_SECONDS: Final = 30.0
@@ -38,6 +40,27 @@ class Child:
         self._pidfd: int | None = pidfd
         self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         """Its exit code, or minus the number of the signal that ended it."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """The end of a plugin's own process counts against the plugin."""
+        return Verdict()
+
+    @property
+    def neighbours(self) -> list[str]:
+        """Nobody shares it."""
+        return []
+
+    def limit(self, limits: Limits) -> None:
+        """Set the limits of processor time and descriptors that are given."""
+        resources.change(self.pid, limits)
+
+    def allow_memory(self, more_bytes: int) -> None:
+        """Move the limit of memory."""
+        resources.allow_memory(self.pid, more_bytes)
+
+    def lost(self, *, busy: bool) -> None:
+        """Nothing depends on when the channel is closed."""
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal, if it still runs."""
@@ -95,7 +118,7 @@ class Zygote:
                 self.stop()
                 raise StartupError(f"the {self._engine} zygote was not ready within {_START_SECONDS:.0f} s") from exc
 
-    async def spawn(self, order: Launch | Compile, descriptors: list[int], *, degrade: bool = False) -> Child:
+    async def spawn(self, order: Launch | Compile | House, descriptors: list[int], *, degrade: bool = False) -> Child:
         """Fork one child.
 
         Args:
@@ -113,8 +136,13 @@ class Zygote:
         assert self._socket is not None
         self._number += 1
         number = self._number
-        launch = order if isinstance(order, Launch) else None
-        request = Spawn(number, launch=launch, compile=order if isinstance(order, Compile) else None, degrade=degrade)
+        request = Spawn(
+            number,
+            launch=order if isinstance(order, Launch) else None,
+            compile=order if isinstance(order, Compile) else None,
+            house=order if isinstance(order, House) else None,
+            degrade=degrade,
+        )
         answer: asyncio.Future[Child] = asyncio.get_running_loop().create_future()
         self._spawns[number] = answer
         try:

@@ -230,6 +230,15 @@ class Engine(Protocol):
             EngineError: It does not fit this engine.
         """
 
+    def sibling(self) -> "Engine":
+        """Return another engine with the same settings, whose `interrupt` reaches its own guests only.
+
+        It needs no `prepare` where this one was prepared. Siblings may be used by a thread each.
+
+        Raises:
+            EngineError: The engine is not `interruptible`, so that its guests cannot share a process.
+        """
+
     def prepare(self, imports: Sequence[HostFunction]) -> None:
         """Make whatever calls of host functions need, while this process may still make code executable.
 

@@ -102,7 +102,7 @@ def test_it_dies_with_its_parent() -> None:
     ("order", "fault"),
     [
         ((b"junk", 0), "malformed"),
-        ((msgspec.json.encode(Spawn(number=3)), 3), "either to launch or to compile"),
+        ((msgspec.json.encode(Spawn(number=3)), 3), "is to do one thing"),
         ((msgspec.json.encode(Spawn(number=3, compile=WASMER)), 3), "not wasmer"),
         (
             (msgspec.json.encode(Spawn(number=3, compile=COMPILE)), 2),

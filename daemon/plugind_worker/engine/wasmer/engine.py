@@ -85,6 +85,10 @@ class WasmerEngine:
         self._store = Store(engines.Universal(Compiler))
         self._stock = Stock()
 
+    def sibling(self) -> "WasmerEngine":
+        """Refuse: what stops a guest would stop its neighbours."""
+        raise EngineError("a guest can only be stopped with its process, which it must have for itself")
+
     def assemble(self, text: bytes) -> bytes:
         """Turn WebAssembly text into a binary module."""
         try:

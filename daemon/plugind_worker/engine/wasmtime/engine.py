@@ -1,6 +1,6 @@
 """`WasmtimeEngine`: compiling, loading and instantiating."""
 
-import mmap
+import os
 from collections.abc import Callable, Sequence
 from functools import cached_property
 
@@ -41,12 +41,12 @@ class WasmtimeEngine:
     interruptible = True
     poisoned = False
 
-    def __init__(self) -> None:
-        self.version = config.version()
+    def __init__(self, *, version: str | None = None, bridge: Bridge | None = None) -> None:
+        self.version = config.version() if version is None else version
         self.settings = config.fingerprint(self.version)
         self._engine = wasmtime.Engine(config.build())
         self._increment = self._engine.increment_epoch
-        self._bridge = Bridge()
+        self._bridge = Bridge() if bridge is None else bridge
 
     def assemble(self, text: bytes) -> bytes:
         """Turn WebAssembly text into a binary module."""
@@ -72,16 +72,24 @@ class WasmtimeEngine:
             return self._load_copy(descriptor)
 
     def _load_copy(self, descriptor: int) -> WasmtimeModule:
+        """Load an artefact by calls that a locked worker may make."""
         try:
-            with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as view:
-                return WasmtimeModule(wasmtime.Module.deserialize(self._engine, view[:]))
+            size = os.lseek(descriptor, 0, os.SEEK_END)
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            data = b"".join(iter(lambda: os.read(descriptor, size), b""))
+            return WasmtimeModule(wasmtime.Module.deserialize(self._engine, data))
         except (wasmtime.WasmtimeError, OSError, ValueError) as error:
             reason = traps.reason_of(error) if isinstance(error, wasmtime.WasmtimeError) else str(error)
             raise EngineError(reason) from error
 
+    def sibling(self) -> "WasmtimeEngine":
+        """Return another engine that shares the callback of this one."""
+        return WasmtimeEngine(version=self.version, bridge=self._bridge)
+
     def prepare(self, imports: Sequence[HostFunction]) -> None:
-        """Make the callbacks that every instance to come will use."""
-        self._bridge.prepare(imports)
+        """Make the callback that every instance to come will use."""
+        del imports  # one callback serves all
+        _ = self._bridge.callback
 
     def instantiate(
         self,

@@ -34,7 +34,7 @@ class WasmtimeInstance:
     ) -> None:
         self._engine = engine
         self._bridge = bridge
-        self._number = bridge.enter(self)
+        self._numbers: list[int] = []  # by which the bridge knows its host functions
         self._signatures = signatures
         self._limits = limits
         self._store: Any = _ffi.wasmtime_store_new(engine.ptr(), None, _NO_FINALIZER)
@@ -43,7 +43,6 @@ class WasmtimeInstance:
         self._instance: _ffi.wasmtime_instance_t | None = None
         self._caller = 0  # while the start function runs, exports are reached through the caller
         self._failure: BaseException | None = None
-        self._callbacks: list[Any] = []
         self._functions: dict[str, Function | None] = {}
         self._memory: _ffi.wasmtime_memory_t | None = None
         self._base = 0
@@ -128,12 +127,11 @@ class WasmtimeInstance:
 
     def close(self) -> None:
         """Give everything back."""
-        self._bridge.leave(self._number)
+        self._bridge.release(self._numbers)
         if self._store is not None:
             _ffi.wasmtime_store_delete(self._store)
         self._store = None
         self._functions.clear()
-        self._callbacks.clear()
         self._memory = None
         self._size = 0
 
@@ -187,13 +185,13 @@ class WasmtimeInstance:
         return invoke
 
     def _define(self, linker: Any, function: HostFunction) -> None:
-        callback = self._bridge.callback(function)
-        self._callbacks.append(callback)
+        number = self._bridge.bind(self, function)
+        self._numbers.append(number)
         module, name = function.module.encode(), function.name.encode()
         functype = types.functype(function.signature)  # owns what its pointer points to
         error = capi.define_func(
             *(linker, module, len(module), name, len(name)),
-            *(functype.ptr(), ctypes.cast(callback, ctypes.c_void_p), self._number, None),
+            *(functype.ptr(), ctypes.cast(self._bridge.callback, ctypes.c_void_p), number, None),
         )
         if error:
             raise EngineError(traps.take_reason(error))

@@ -11,6 +11,7 @@ import pytest
 
 from plugind.policy.plan import LaunchPlan
 from plugind.supervisor.meter import Meter
+from plugind.supervisor.verdict import Verdict
 from plugind.supervisor.worker import Worker
 from plugind_protocol.errors import (
     ErrorObject,
@@ -56,11 +57,22 @@ class Process:
     pid = 4711
 
     def __init__(self) -> None:
+        self.neighbours: list[str] = []
+        self.verdict = Verdict()
         self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.peer: Peer
 
     def signal(self, number: signal.Signals) -> None:
         self.die(-number)
+
+    def limit(self, limits: Limits) -> None:
+        pass
+
+    def allow_memory(self, more_bytes: int) -> None:
+        pass
+
+    def lost(self, *, busy: bool) -> None:
+        pass
 
     def die(self, status: int) -> None:
         if not self.exited.done():
