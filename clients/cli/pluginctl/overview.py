@@ -95,7 +95,10 @@ def _info(found: PluginInfo) -> Iterator[tuple[str, str]]:
     if note := _note(found):
         yield "note", note
     yield "type", f"{found.type}, ABI {found.abi}, engine {found.engine}"
-    yield "pid", str(found.pid or NONE)
+    yield (
+        "pid",
+        str(found.pid or NONE) + (f" (shared with {', '.join(found.shared_with)})" if found.shared_with else ""),
+    )
     yield "requested", ", ".join(found.permissions.requested) or NONE
     yield "granted", ", ".join(found.permissions.granted) or NONE
     for name, value in msgspec.to_builtins(found.limits).items():

@@ -203,17 +203,19 @@ class House:
             self._leave(tenant.number, self._child.exited.result())
 
     def _readable(self) -> None:
-        while self._door is not None:
-            try:
-                data = self._door.recv(_DATAGRAM_BYTES)
-            except BlockingIOError:
-                return
-            except OSError:
-                data = b""
-            if not data:
-                self._close()  # the process is ending; its exit tells the rest
-                return
+        """Take one datagram; the loop comes back for the next, so that a flood keeps nobody waiting."""
+        if self._door is None:
+            return
+        try:
+            data = self._door.recv(_DATAGRAM_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if data:
             self._left(data)
+        else:
+            self._close()  # the process is ending; its exit tells the rest
 
     def _left(self, data: bytes) -> None:
         try:

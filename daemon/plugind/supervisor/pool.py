@@ -163,7 +163,7 @@ class Pool:
             home,
             owner=owner,
             meter=meter,
-            interruptible=(await self.engine(plan.engine)).interruptible,
+            interruptible=self.engines[plan.engine].interruptible,
             grace_seconds=self._timings.kill_grace,
             max_queued=self._max_queued,
             remembered=self._remembered,

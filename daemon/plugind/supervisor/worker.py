@@ -577,7 +577,7 @@ class Worker:
         if (running := self._running) is not None and running.counts:
             stopped = running.expired or (running.done() and running.cancelled())
             self._fatal = self._ran(running, Timeout.__name__ if stopped else LOST)
-        self._child.lost(busy=bool(self._sent) or not self.ready.done())
+        self._child.lost(busy=any(call.counts for call in self._sent.values()) or not self.ready.done())
         _end_task = self.loop.create_task(self._reap(fault))
         _end_task.add_done_callback(lambda task: task.result())
 

@@ -50,7 +50,11 @@ class Engine:
         raise NotImplementedError
 
     def load(self, descriptor: int) -> Escaped:
-        return Escaped(Target(**json.loads(os.pread(descriptor, 1 << 16, 0))))
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        return Escaped(Target(**json.loads(os.read(descriptor, 1 << 16))))
+
+    def sibling(self) -> "Engine":
+        return self
 
     def prepare(self, imports: Sequence[HostFunction]) -> None:
         pass

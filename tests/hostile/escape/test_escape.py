@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.harness.daemon import ROOT
 from tests.hostile.escape.attacks import ATTACKS, Target
 from tests.hostile.escape.engine import FAULT, STAY
 from tests.unit.plugind_worker.supervisor import ERROR, Peer, Zygote
 
-from plugind_protocol.worker import Compile, Decoder, Kind
+from plugind_protocol.worker import Compile, Decoder, House, Join, Kind, Launch
 from plugind_worker import lockdown
 
 pytestmark = [pytest.mark.process, pytest.mark.threat("Guest", "escape from inside a worker")]
@@ -33,6 +34,8 @@ NAMES = [layer.name for layer in lockdown.LAYERS]
 FOUND_NOTHING = ("variables of the environment", "descriptors beside its channel", "a terminal or log to read or write")
 COMPILERS_MAY = {"a thread", "pages made executable", "descriptors beside its channel"}
 """Compilers run in threads and publish what they made; they hold the source and the artefact."""
+SHARED_PROCESSES_MAY = {"pages made executable", "descriptors beside its channel"}
+"""Modules come when the filter is in force; the door and the channels of neighbours are there."""
 FILES = (
     "open of /etc/passwd",
     "open of a user's file",
@@ -47,6 +50,15 @@ CONNECTIONS = ("connect by TCP", "connect to an abstract socket")
 LANDLOCK_STOPS = (*FILES, *CONNECTIONS, "kill of the parent", "kill of a sibling", "ptrace: attach to the parent")
 GONE = {"ENOENT", "ENETUNREACH", "ECONNREFUSED"}
 """What is answered where there is no such thing."""
+LAUNCH = Launch(
+    plugin_id="probe",
+    version="1.2.3",
+    engine="wasmtime",
+    abi="timeline",
+    memory_bytes=1 << 20,
+    table_elements=1,
+    max_result_bytes=1 << 20,
+)
 Record = Callable[[str, object], None]
 USERS = [
     pytest.param({"user": user, "without": without}, id=f"{name}, {kind} namespaces")
@@ -115,6 +127,29 @@ class Prey:
                     return outcome
         return signal.Signals(-self.zygote.exit_status(peer.pid)).name
 
+    def lodge(self, attack: str) -> str:
+        """Make an attack from a process that plugins share; return its outcome."""
+        door, their_door = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours, theirs = socket.socketpair()
+        control, their_control = socket.socketpair()
+        with door, ours, control, tempfile.TemporaryFile() as file:
+            file.write(self.target(attack))
+            file.flush()
+            with their_door:
+                order = House(engine="wasmtime", rooms=2)
+                pid, pidfd = self.zygote.spawn([their_door.fileno()], house=order)
+            os.close(pidfd)
+            with theirs, their_control:
+                descriptors = [theirs.fileno(), their_control.fileno(), file.fileno()]
+                socket.send_fds(door, [msgspec.json.encode(Join(1, LAUNCH))], descriptors)
+            data = b"".join(iter(lambda: ours.recv(1 << 16), b""))
+        status = self.zygote.exit_status(pid)
+        if status:
+            return signal.Signals(-status).name
+        ((kind, _, body),) = Decoder().feed(data)
+        assert kind == Kind.FAILED
+        return ERROR.decode(body).message.rpartition("cannot be instantiated: ")[2]
+
     def start(self, attack: str) -> Peer:
         with tempfile.TemporaryFile() as file:
             file.write(self.target(attack))
@@ -165,6 +200,15 @@ def test_no_attempt_from_a_compiling_child_succeeds(prey: Prey, record_property:
     outcomes = {attack.name: prey.compile(attack.name) for attack in ATTACKS}
     got = {name for name, outcome in outcomes.items() if outcome not in DENIED | NOTHING | {"absent"}}
     assert got == COMPILERS_MAY
+    record_property("cases", len(outcomes))
+
+
+@pytest.mark.parametrize("prey", USERS[::2], indirect=True)
+def test_no_attempt_from_a_shared_process_succeeds(prey: Prey, record_property: Record) -> None:
+    outcomes = {attack.name: prey.lodge(attack.name) for attack in ATTACKS}
+    got = {name for name, outcome in outcomes.items() if outcome not in DENIED | NOTHING | {"absent"}}
+    assert got == SHARED_PROCESSES_MAY
+    assert prey.secret.read_text() == "secret"
     record_property("cases", len(outcomes))
 
 
