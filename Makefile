@@ -28,7 +28,7 @@ run: $(VENV)/run ## See plugind at work: an effect on a real video, a killed wor
 
 test: $(VENV)/dev ## Run the tests with branch coverage
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(PYTEST_ARGS)
+	$(BIN)/coverage run -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
