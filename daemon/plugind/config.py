@@ -66,7 +66,7 @@ class Supervision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Private memory of the process that compiles a module."""
     compile_artefact_bytes: int = 256 * 1024**2
     """Largest compiled module."""
-    kill_grace_seconds: float = 1.0
+    kill_grace_seconds: float = 0.8
     """From the interrupt at a deadline to the kill."""
     hook_timeout_seconds: float = 10.0
     """Deadline of each lifecycle hook."""
