@@ -8,6 +8,7 @@ from plugind_client.client import BlockingNotifications, Client
 from plugind_client.errors import Disconnected, NoDaemon, UnexpectedAnswer
 from plugind_client.frames import FrameBuffers
 from plugind_client.handlers import Handler
+from plugind_client.link import LinkChanged, Reconnect
 from plugind_client.notifications import Notifications
 
 __all__ = [
@@ -17,8 +18,10 @@ __all__ = [
     "Disconnected",
     "FrameBuffers",
     "Handler",
+    "LinkChanged",
     "NoDaemon",
     "Notifications",
+    "Reconnect",
     "UnexpectedAnswer",
     "default_path",
 ]

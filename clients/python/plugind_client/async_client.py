@@ -2,26 +2,24 @@
 
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
-from typing import Any, Final, Literal, Self, TypeVar, overload
+from typing import Any, Literal, Self, TypeVar, overload
 
 import anyio
 import msgspec
+from anyio.abc import ByteStream
 
 from plugind_client.calls import Calls
-from plugind_client.connection import Connection
 from plugind_client.errors import NoDaemon, UnexpectedAnswer
 from plugind_client.handlers import Handler, namespaces
+from plugind_client.link import CHANGED, CONNECT_SECONDS, Link, LinkChanged, Reconnect
 from plugind_client.notifications import DEFAULT_CAPACITY, Notifications
 from plugind_protocol import PROTOCOL_VERSION, endpoint
 from plugind_protocol import methods as m
 
 T = TypeVar("T")
-
-CONNECT_SECONDS: Final = 10.0
-"""How long a daemon may take to accept and to answer ``initialize``."""
 
 
 class AsyncClient(Calls):
@@ -30,10 +28,13 @@ class AsyncClient(Calls):
     ``async with AsyncClient.connect(name="my-tool") as client: await client.list_plugins()``
     """
 
-    def __init__(self, connection: Connection, session: m.InitializeResult) -> None:
-        self._connection = connection
-        self.session = session
-        """What the daemon said it is and offers."""
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    @property
+    def session(self) -> m.InitializeResult:
+        """What the daemon said it is and offers; after a reconnection, what it said then."""
+        return self._link.session
 
     @classmethod
     @asynccontextmanager
@@ -45,6 +46,8 @@ class AsyncClient(Calls):
         version: str = "",
         provides: Sequence[m.Namespace] | None = None,
         handlers: Mapping[str, Handler] | None = None,
+        reconnect: Reconnect | None = None,
+        stream: ByteStream | None = None,
     ) -> AsyncIterator[Self]:
         """Open a session.
 
@@ -55,6 +58,8 @@ class AsyncClient(Calls):
             provides: Host namespaces to answer for plugins; default: those the handlers serve.
             handlers: Who answers requests of the daemon: ``timeline`` for a whole namespace, ``timeline.getState`` for
                 one method, which goes first. Called as ``await handler(method, params)``.
+            reconnect: What to do when the connection is lost, for example ``Reconnect()``; default: the client ends.
+            stream: A connection that is there already, instead of ``path``; it cannot be opened anew.
 
         Yields:
             The client; closed at the end of the block.
@@ -69,16 +74,24 @@ class AsyncClient(Calls):
             protocol_version=PROTOCOL_VERSION,
             provides=namespaces(serving) if provides is None else list(provides),
         )
-        connection = await _connect(where, serving)
+        link = Link(
+            _dialler(where, stream),
+            opening,
+            where=where,
+            handlers=serving,
+            reconnect=None if stream is not None else reconnect,
+        )
         failure: BaseException | None = None
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(connection.run)
             try:
-                yield cls(connection, await _initialize(connection, opening, where))
+                await link.open(tasks)
+                yield cls(link)
             except anyio.get_cancelled_exc_class():
                 raise
             except BaseException as exc:
                 failure = exc  # raised again below, outside: a task group would wrap it
+            finally:
+                link.close()
             tasks.cancel_scope.cancel()
         if failure is not None:
             raise failure
@@ -103,7 +116,7 @@ class AsyncClient(Calls):
 
     async def call_raw(self, method: str, params: Any = None) -> msgspec.Raw:
         """Call any method and return its result as the JSON it came as; otherwise as `call`."""
-        return await self._connection.request(method, m.Empty() if params is None else params)
+        return await self._link.request(method, m.Empty() if params is None else params)
 
     @overload
     def notifications(
@@ -130,10 +143,14 @@ class AsyncClient(Calls):
             method: Name of the notification.
             capacity: How many are kept while nobody reads; beyond it the oldest go, and ``dropped`` counts them.
         """
-        return self._connection.subscribe(method, capacity=capacity)
+        return self._link.subscribers.add(method, capacity=capacity)
+
+    def link_changes(self) -> Notifications[LinkChanged]:
+        """Return what becomes of the connection, from now on: lost, connected again, given up."""
+        return self._link.subscribers.add(CHANGED, kind=LinkChanged)
 
     async def _ask(self, method: str, params: m.Params, result: type[T]) -> T:
-        decoded: T = _decode(method, await self._connection.request(method, params), result)
+        decoded: T = _decode(method, await self._link.request(method, params), result)
         return decoded
 
 
@@ -143,26 +160,23 @@ def default_path() -> str:
     return endpoint.default_path(environ=os.environ, uid=uid, platform=sys.platform)
 
 
-async def _connect(path: str, handlers: Mapping[str, Handler]) -> Connection:
-    try:
-        with anyio.fail_after(CONNECT_SECONDS):
-            return Connection(await anyio.connect_unix(path), handlers=handlers)
-    except FileNotFoundError as exc:
-        raise NoDaemon(path, "no such socket") from exc
-    except TimeoutError as exc:
-        raise NoDaemon(path, "it does not accept connections") from exc
-    except OSError as exc:
-        raise NoDaemon(path, (exc.strerror or str(exc)).lower()) from exc
+def _dialler(path: str, stream: ByteStream | None) -> Callable[[], Awaitable[ByteStream]]:
+    async def given() -> ByteStream:
+        assert stream is not None
+        return stream
 
+    async def dial() -> ByteStream:
+        try:
+            with anyio.fail_after(CONNECT_SECONDS):
+                return await anyio.connect_unix(path)
+        except FileNotFoundError as exc:
+            raise NoDaemon(path, "no such socket") from exc
+        except TimeoutError as exc:
+            raise NoDaemon(path, "it does not accept connections") from exc
+        except OSError as exc:
+            raise NoDaemon(path, (exc.strerror or str(exc)).lower()) from exc
 
-async def _initialize(connection: Connection, opening: m.Initialize, path: str) -> m.InitializeResult:
-    try:
-        with anyio.fail_after(CONNECT_SECONDS):
-            answer = await connection.request("initialize", opening)
-    except TimeoutError as exc:
-        raise NoDaemon(path, f"no answer to initialize within {CONNECT_SECONDS:g} s") from exc
-    result: m.InitializeResult = _decode("initialize", answer, m.InitializeResult)
-    return result
+    return dial if stream is None else given
 
 
 @cache

@@ -12,6 +12,7 @@ import anyio.to_thread
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from plugind_client.async_client import AsyncClient
+from plugind_client.link import LinkChanged, Reconnect
 from plugind_client.notifications import DEFAULT_CAPACITY, Notifications
 from plugind_protocol import methods as m
 
@@ -85,8 +86,11 @@ class Client:
         """Runs coroutines in the client's event loop."""
         self.asynchronous: Final = asynchronous
         """The client underneath, for use within `portal`."""
-        self.session = asynchronous.session
-        """What the daemon said it is and offers."""
+
+    @property
+    def session(self) -> m.InitializeResult:
+        """What the daemon said it is and offers; after a reconnection, what it said then."""
+        return self.asynchronous.session
 
     @classmethod
     @contextmanager
@@ -98,11 +102,14 @@ class Client:
         version: str = "",
         provides: Sequence[m.Namespace] | None = None,
         handlers: Mapping[str, BlockingHandler] | None = None,
+        reconnect: Reconnect | None = None,
     ) -> Iterator[Self]:
         """Open a session; as `AsyncClient.connect`, with plain functions for handlers."""
         threaded = {key: _threaded(handler) for key, handler in (handlers or {}).items()}
         with start_blocking_portal() as portal:
-            opened = AsyncClient.connect(path, name=name, version=version, provides=provides, handlers=threaded)
+            opened = AsyncClient.connect(
+                path, name=name, version=version, provides=provides, handlers=threaded, reconnect=reconnect
+            )
             with portal.wrap_async_context_manager(opened) as asynchronous:
                 yield cls(portal, asynchronous)
 
@@ -163,6 +170,14 @@ class Client:
 
         async def run() -> Notifications[Any]:
             return self.asynchronous.notifications(method, capacity=capacity)
+
+        return BlockingNotifications(self.portal, _wait(self.portal, run))
+
+    def link_changes(self) -> BlockingNotifications[LinkChanged]:
+        """Return what becomes of the connection, from now on; as `AsyncClient.link_changes`."""
+
+        async def run() -> Notifications[LinkChanged]:
+            return self.asynchronous.link_changes()
 
         return BlockingNotifications(self.portal, _wait(self.portal, run))
 

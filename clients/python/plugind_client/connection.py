@@ -6,7 +6,6 @@ Knows envelopes and framing; of the contract's methods only ``$/cancelRequest``.
 import itertools
 import logging
 import math
-import weakref
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
@@ -16,7 +15,7 @@ from anyio.abc import ByteStream, TaskGroup
 
 from plugind_client.errors import Disconnected
 from plugind_client.handlers import Handler, answer
-from plugind_client.notifications import DEFAULT_CAPACITY, Notifications
+from plugind_client.subscribers import Subscribers
 from plugind_protocol import envelope, framing
 from plugind_protocol.errors import InvalidRequest, ParseError, PlugindError, RequestCancelled, TooLarge, from_object
 from plugind_protocol.methods import CancelRequest
@@ -49,17 +48,22 @@ class Connection:
     Args:
         stream: The connected stream; closed when `run` ends.
         handlers: Who answers requests of the daemon, by method or namespace.
+        subscribers: Who reads its notifications.
     """
 
-    def __init__(self, stream: ByteStream, *, handlers: Mapping[str, Handler]) -> None:
+    def __init__(self, stream: ByteStream, *, handlers: Mapping[str, Handler], subscribers: Subscribers) -> None:
+        self.ended: Final = anyio.Event()
+        """Set when the connection is over."""
+        self.failure: Disconnected | None = None
+        """How it was lost; ``None`` where it was closed on purpose."""
         self._stream = stream
         self._handlers = handlers
+        self._subscribers = subscribers
+        self._scope = anyio.CancelScope()
         self._ids = itertools.count(1)
         self._waiting: dict[int, _Waiting] = {}
         self._serving: dict[int | str, anyio.CancelScope] = {}
-        self._subscribers: weakref.WeakSet[Notifications[Any]] = weakref.WeakSet()
         self._closed = False
-        self._failure: Disconnected | None = None
         # Unbounded: who asks waits for the answer, so what is queued is bounded by what is in flight.
         self._outbox, self._to_send = anyio.create_memory_object_stream[bytes](math.inf)
 
@@ -94,29 +98,26 @@ class Connection:
             raise waiting.error
         return waiting.result
 
-    def subscribe(self, method: str, *, capacity: int = DEFAULT_CAPACITY) -> Notifications[Any]:
-        """Return an iterator over the notifications of a method from now on."""
-        subscriber: Notifications[Any] = Notifications(method, capacity=capacity)
-        if self._closed:
-            subscriber.end(self._failure)
-        self._subscribers.add(subscriber)
-        return subscriber
-
     async def run(self) -> None:
-        """Serve the connection until it is lost or this is cancelled; then everyone who waits learns of it."""
+        """Serve the connection until it is lost, closed, or this is cancelled; then everyone who waits learns of it."""
         try:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._until_lost, self._write, tasks)
-                await self._until_lost(self._read, tasks)
+            with self._scope:
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(self._until_lost, self._write, tasks)
+                    await self._until_lost(self._read, tasks)
         finally:
             self._close()
             self._outbox.close()
             self._to_send.close()
             await anyio.aclose_forcefully(self._stream)
 
+    def close(self) -> None:
+        """End the connection."""
+        self._scope.cancel()
+
     def _post(self, body: bytes) -> None:
         if self._closed:
-            raise self._failure or Disconnected("The client is closed")
+            raise self.failure or Disconnected("The client is closed")
         if len(body) > framing.MAX_MESSAGE_BYTES:
             raise TooLarge(f"A message of {len(body)} bytes is over {framing.MAX_MESSAGE_BYTES}")
         self._outbox.send_nowait(framing.encode(body, framing.Framing.LINES))
@@ -129,7 +130,7 @@ class Connection:
             reason = (
                 "it closed the connection" if isinstance(exc, anyio.EndOfStream) else str(exc) or type(exc).__name__
             )
-            self._failure = self._failure or Disconnected(f"The connection to the daemon was lost: {reason}")
+            self.failure = self.failure or Disconnected(f"The connection to the daemon was lost: {reason}")
             tasks.cancel_scope.cancel()
 
     async def _write(self, _tasks: TaskGroup) -> None:
@@ -184,9 +185,8 @@ class Connection:
         params = bytes(message.params) if isinstance(message.params, msgspec.Raw) else b"null"
         if message.method == "$/cancelRequest":
             self._cancel_serving(params)
-        for subscriber in self._subscribers:
-            if subscriber.method == message.method:
-                subscriber.put(params)
+        assert isinstance(message.method, str)
+        self._subscribers.put(message.method, params)
 
     def _cancel_serving(self, params: bytes) -> None:
         try:
@@ -215,6 +215,5 @@ class Connection:
     def _close(self) -> None:
         self._closed = True
         for waiting in self._waiting.values():
-            waiting.fail(self._failure or Disconnected("The client was closed"))
-        for subscriber in self._subscribers:
-            subscriber.end(self._failure)
+            waiting.fail(self.failure or Disconnected("The client was closed"))
+        self.ended.set()

@@ -26,14 +26,15 @@ class Notifications(Generic[T]):
     Args:
         method: Name of the notification.
         capacity: How many are kept for a reader that is behind, at least 1; beyond it the oldest are dropped.
+        kind: Type of their params; default: what the method table says.
     """
 
-    def __init__(self, method: str, *, capacity: int = DEFAULT_CAPACITY) -> None:
+    def __init__(self, method: str, *, capacity: int = DEFAULT_CAPACITY, kind: Any = None) -> None:
         self.method = method
         self.dropped = 0
         """Notifications lost so far because the reader was too slow."""
         row = NOTIFICATIONS.get(method)
-        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(row.params if row else Any)
+        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(kind or (row.params if row else Any))
         self._queue: deque[bytes] = deque(maxlen=capacity)
         self._changed = anyio.Event()
         self._ended = False
@@ -63,7 +64,7 @@ class Notifications(Generic[T]):
             raise UnexpectedAnswer(f"{self.method}: {exc}") from exc
 
     def put(self, params: bytes) -> None:
-        """Take a notification as it arrived (for the connection)."""
+        """Take a notification as it arrived (for `Subscribers`)."""
         if len(self._queue) == self._queue.maxlen:
             if not self.dropped:
                 _log.warning("reader of %s is behind: oldest notifications are dropped", self.method)
@@ -72,6 +73,6 @@ class Notifications(Generic[T]):
         self._changed.set()
 
     def end(self, failure: Disconnected | None) -> None:
-        """Let the iteration end once what is queued is read, with a failure if there was one (for the connection)."""
+        """Let the iteration end once what is queued is read, with a failure if there was one (for `Subscribers`)."""
         self._ended, self._failure = True, failure
         self._changed.set()

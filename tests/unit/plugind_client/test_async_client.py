@@ -321,10 +321,10 @@ async def test_a_slow_reader_loses_the_oldest_and_is_told(daemon: Peer, caplog: 
 async def test_a_dropped_iterator_unsubscribes(daemon: Peer) -> None:
     async with AsyncClient.connect(daemon.path) as client:
         notes = client.notifications("plugins.console")
-        assert len(client._connection._subscribers) == 1
+        assert len(client._link.subscribers) == 1
         del notes
         gc.collect()
-        assert len(client._connection._subscribers) == 0
+        assert len(client._link.subscribers) == 0
 
 
 async def test_no_daemon(tmp_path: Path) -> None:
@@ -340,7 +340,7 @@ async def test_no_daemon(tmp_path: Path) -> None:
 
 
 async def test_a_daemon_that_never_answers_is_none(daemon: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("plugind_client.async_client.CONNECT_SECONDS", 0.05)
+    monkeypatch.setattr("plugind_client.link.CONNECT_SECONDS", 0.05)
     daemon.scripts["initialize"] = LATER
     with pytest.raises(NoDaemon, match="no answer to initialize"):
         async with AsyncClient.connect(daemon.path):
