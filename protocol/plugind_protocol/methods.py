@@ -109,6 +109,13 @@ class ClientInfo(Params, frozen=True):
     version: str = ""
 
 
+class Project(Params, frozen=True):
+    """What an editor has open."""
+
+    path: str
+    """Absolute path of its folder: what plugins reach as ``project/…``."""
+
+
 class Initialize(Params, frozen=True):
     """Opens a session."""
 
@@ -116,6 +123,8 @@ class Initialize(Params, frozen=True):
     protocol_version: str = "1.0"
     provides: list[Namespace] = []
     """Host namespaces that this client answers for plugins."""
+    project: Project | None = None
+    """The project that it has open, if it has one; another ``initialize`` says that it has another."""
 
 
 class DaemonInfo(Struct, frozen=True):

@@ -15,6 +15,7 @@ import pytest
 from tests.harness.daemon import Daemon
 
 from plugind_client import Client
+from plugind_protocol.errors import InvalidParams
 
 pytestmark = pytest.mark.process
 
@@ -213,3 +214,12 @@ def test_a_lost_package_is_reported_and_the_daemon_starts(start: Callable[..., D
     with Client.connect(again.socket) as client:
         assert [info.plugin_id for info in client.list_plugins()] == ["probe"]
     assert "plugin cannot be restored" in again.log.read_text()
+
+
+def test_a_projects_folder_must_be_absolute(start: Callable[..., Daemon]) -> None:
+    daemon = start()
+    with Client.connect(daemon.socket) as client:
+        client.call("initialize", {"client": {"name": "editor"}, "project": {"path": "/films"}})
+        with pytest.raises(InvalidParams, match="absolute") as caught:
+            client.call("initialize", {"client": {"name": "editor"}, "project": {"path": "films"}})
+        assert caught.value.data.path == "$.project.path"

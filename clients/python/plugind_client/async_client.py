@@ -48,6 +48,7 @@ class AsyncClient(Calls):
         handlers: Mapping[str, Handler] | None = None,
         reconnect: Reconnect | None = None,
         stream: ByteStream | None = None,
+        project: str | os.PathLike[str] | None = None,
     ) -> AsyncIterator[Self]:
         """Open a session.
 
@@ -60,6 +61,7 @@ class AsyncClient(Calls):
                 one method, which goes first. Called as ``await handler(method, params)``.
             reconnect: What to do when the connection is lost, for example ``Reconnect()``; default: the client ends.
             stream: A connection that is there already, instead of ``path``; it cannot be opened anew.
+            project: Absolute path of the folder that plugins are to reach as ``project/…``.
 
         Yields:
             The client; closed at the end of the block.
@@ -73,6 +75,7 @@ class AsyncClient(Calls):
             client=m.ClientInfo(name=name, version=version),
             protocol_version=PROTOCOL_VERSION,
             provides=namespaces(serving) if provides is None else list(provides),
+            project=None if project is None else m.Project(path=os.fspath(project)),
         )
         link = Link(
             _dialler(where, stream),

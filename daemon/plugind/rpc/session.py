@@ -14,7 +14,7 @@ from plugind.rpc.outbox import Outbox
 from plugind.rpc.outgoing import Outgoing
 from plugind_protocol import envelope, framing
 from plugind_protocol.framing import Framing
-from plugind_protocol.methods import ClientInfo, Namespace
+from plugind_protocol.methods import ClientInfo, Namespace, Project
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -35,6 +35,10 @@ class Session:
         """Who it says it is; ``None`` before `introduce`."""
         self.provides: frozenset[Namespace] = frozenset()
         """Host namespaces it answers for plugins."""
+        self.project: Project | None = None
+        """What it has open."""
+        self.fallback = False
+        """Whether it answers only where no other client does, as the daemon's own host process."""
         self.closed = False
         """Whether it has left; what is sent to it is dropped."""
         self._outbox = outbox
@@ -48,15 +52,19 @@ class Session:
         """The framing its client chose; ``None`` before its first byte."""
         return self._outbox.framing
 
-    def introduce(self, client: ClientInfo, provides: Iterable[Namespace] = ()) -> None:
+    def introduce(
+        self, client: ClientInfo, provides: Iterable[Namespace] = (), *, project: Project | None = None
+    ) -> None:
         """Take down what the client said of itself (``initialize``).
 
         Args:
             client: Name and version.
             provides: Host namespaces that it answers for plugins.
+            project: What it has open.
         """
         self.client = client
         self.provides = frozenset(provides)
+        self.project = project
 
     def notify(self, method: str, params: Any) -> None:
         """Tell the client something; never waits. A client that lets too much pile up unread is disconnected.
@@ -153,8 +161,9 @@ class Sessions:
         return session
 
     def provider(self, namespace: str) -> Session | None:
-        """Return the newest client that provides a host namespace, if there is one."""
-        return next((one for one in reversed(self._sessions.values()) if namespace in one.provides), None)
+        """Return the newest client that provides a host namespace, if there is one; a fallback where no other does."""
+        able = [one for one in reversed(self._sessions.values()) if namespace in one.provides]
+        return next((one for one in able if not one.fallback), able[0] if able else None)
 
     def broadcast(self, method: str, params: Any) -> None:
         """Tell all clients something; encoded once.

@@ -4,6 +4,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -79,7 +80,7 @@ class DaemonService:
         """Open a session.
 
         Raises:
-            InvalidParams: The client wants another major protocol version.
+            InvalidParams: The client wants another major protocol version, or its project's path is not absolute.
         """
         if params.protocol_version.split(".")[0] != PROTOCOL_VERSION.split(".", maxsplit=1)[0]:
             raise InvalidParams(
@@ -87,7 +88,11 @@ class DaemonService:
                 hint=f"This daemon speaks {PROTOCOL_VERSION}.",
                 path="$.protocolVersion",
             )
-        session.introduce(params.client, params.provides)
+        if params.project is not None and not Path(params.project.path).is_absolute():
+            raise InvalidParams(
+                f"the project's folder must be an absolute path, not {params.project.path!r}", path="$.project.path"
+            )
+        session.introduce(params.client, params.provides, project=params.project)
         return InitializeResult(
             protocol_version=PROTOCOL_VERSION,
             daemon=DaemonInfo(name="plugind", version=__version__),

@@ -49,6 +49,14 @@ async def test_the_session_says_who_connects_and_what_it_provides(daemon: Peer) 
     (opening,) = daemon.asked("initialize")
     assert opening["client"] == {"name": "t", "version": "9"}
     assert opening["provides"] == ["timeline", "media"]
+    assert "project" not in opening
+
+
+async def test_the_session_says_which_project_is_open(daemon: Peer, tmp_path: Path) -> None:
+    async with AsyncClient.connect(daemon.path, project=tmp_path):
+        pass
+    (opening,) = daemon.asked("initialize")
+    assert opening["project"] == {"path": str(tmp_path)}
 
 
 async def test_results_are_typed(daemon: Peer) -> None:

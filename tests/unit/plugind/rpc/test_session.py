@@ -10,7 +10,7 @@ from tests.fakes.wire import RawClient, notification, wire
 
 from plugind.rpc.session import Session
 from plugind_protocol.framing import Framing
-from plugind_protocol.methods import ClientInfo, Initialize
+from plugind_protocol.methods import ClientInfo, Initialize, Project
 
 pytestmark = pytest.mark.anyio
 
@@ -21,7 +21,7 @@ def path(tmp_path: Path) -> Path:
 
 
 async def initialize(session: Session, params: Initialize) -> int:
-    session.introduce(params.client, params.provides)
+    session.introduce(params.client, params.provides, project=params.project)
     return session.number
 
 
@@ -46,8 +46,9 @@ async def test_introduction(path: Path) -> None:
         assert (await client.call("no.such"))["error"]["code"] == -32601  # before initialize
         (session,) = served.sessions
         assert (session.client, session.provides) == (None, frozenset())
-        await client.call("initialize", hello("editor", "ui", "timeline"))
+        await client.call("initialize", {**hello("editor", "ui", "timeline"), "project": {"path": "/films/one"}})
         assert (session.client, session.provides) == (ClientInfo(name="editor"), {"ui", "timeline"})
+        assert session.project == Project(path="/films/one")
 
 
 async def test_the_newest_provider_of_a_namespace_is_asked(path: Path) -> None:
@@ -62,6 +63,17 @@ async def test_the_newest_provider_of_a_namespace_is_asked(path: Path) -> None:
         while len(served.sessions) > 1:
             await asyncio.sleep(0)
         assert provider(served.sessions.provider("ui")) == old_number
+
+
+async def test_a_fallback_is_asked_only_where_no_other_client_answers(path: Path) -> None:
+    async with wire(path, control={"initialize": initialize}) as served, RawClient(path) as editor:
+        editor_number = (await editor.call("initialize", hello("editor", "ui")))["result"]
+        async with RawClient(path) as host:
+            host_number = (await host.call("initialize", hello("host", "ui", "timeline")))["result"]
+            (session,) = [one for one in served.sessions if one.number == host_number]
+            session.fallback = True
+            assert provider(served.sessions.provider("ui")) == editor_number
+            assert provider(served.sessions.provider("timeline")) == host_number
 
 
 def provider(session: Session | None) -> int | None:
