@@ -2,8 +2,11 @@ from typing import Any
 
 import hypothesis
 import pytest
+from tests.harness.skips import pytest_make_collect_report, pytest_runtest_makereport
 from tests.hostile.rows import KEYS
 from tests.hostile.table import keys
+
+__all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]
 
 # How long one example may take says more of what else the machine does; a test that hangs meets its own timeout.
 hypothesis.settings.register_profile("suite", deadline=None)

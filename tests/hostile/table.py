@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from tests.harness.skips import reason
 from tests.hostile.rows import ROWS, Key, Row
 
 
@@ -31,7 +32,7 @@ class Shown:
         if report.failed:
             self.failed.append(report.nodeid)
         elif report.skipped:
-            self.skipped.append(_reason(report))
+            self.skipped.append(reason(report))
         if report.when != "call":
             return
         said: dict[str, Any] = dict(report.user_properties)
@@ -117,8 +118,3 @@ def keys(item: pytest.Item) -> Iterable[Key]:
     for marker in item.iter_markers("threat"):
         section, attack = marker.args
         yield section, attack
-
-
-def _reason(report: pytest.TestReport) -> str:
-    where = report.longrepr
-    return str(where[2]).removeprefix("Skipped: ") if isinstance(where, tuple) else "skipped"
