@@ -1,16 +1,22 @@
 """Which permissions a plugin has: requested by its manifest, granted by the user, needed by a host call."""
 
 from collections.abc import Iterable
+from typing import Literal
 
+from plugind_protocol import presets
 from plugind_protocol.errors import InvalidParams, PermissionDenied
 from plugind_protocol.permissions import Permission, parse
+from plugind_protocol.presets import PresetName
 
 
-def choose(grant: list[str] | str, requested: Iterable[Permission]) -> frozenset[Permission]:
+def choose(
+    grant: list[str] | PresetName | Literal["requested"], requested: Iterable[Permission]
+) -> frozenset[Permission]:
     """Turn what the user grants at install into permissions.
 
     Args:
-        grant: Permissions in words, or ``requested`` for all that the manifest asks for.
+        grant: Permissions in words, ``requested`` for all that the manifest asks for, or a preset's name for its part
+            of that.
         requested: What the manifest asks for.
 
     Returns:
@@ -20,8 +26,8 @@ def choose(grant: list[str] | str, requested: Iterable[Permission]) -> frozenset
         InvalidParams: An unknown permission, or one that the manifest does not request.
     """
     wanted = list(requested)
-    if grant == "requested":
-        return frozenset(wanted)
+    if not isinstance(grant, list):
+        return frozenset(wanted) if grant == "requested" else presets.select(grant, wanted)
     granted = set()
     for text in grant:
         try:
@@ -51,6 +57,23 @@ def check(needed: Permission, granted: Iterable[Permission], *, plugin_id: str, 
             plugin_id=plugin_id,
             version=version,
         )
+
+
+def widening(
+    requested: Iterable[Permission], *, before: Iterable[Permission], agreed: Iterable[Permission]
+) -> list[Permission]:
+    """Return what an update asks for beyond what its user knows of.
+
+    Args:
+        requested: What the new version asks for.
+        before: What the current version asks for.
+        agreed: What the user grants with the update.
+
+    Returns:
+        What nobody has agreed to, in the manifest's order; empty when the update asks for no more.
+    """
+    known = [*before, *agreed]
+    return [one for one in requested if not any(have.includes(one) for have in known)]
 
 
 def revoke(granted: frozenset[Permission], names: list[str]) -> frozenset[Permission]:

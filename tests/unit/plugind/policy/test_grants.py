@@ -49,3 +49,16 @@ def test_revoking_a_name_takes_all_its_scopes() -> None:
     assert grants.revoke(granted, ["file.read:assets/a"]) == granted - {parse("file.read:assets/a")}
     with pytest.raises(InvalidParams):
         grants.revoke(granted, ["file.raed"])
+
+
+def test_a_preset_grants_its_part_of_what_is_requested() -> None:
+    assert grants.choose("minimal", REQUESTED) == {parse("timeline.read")}
+    assert grants.choose("full", REQUESTED) == frozenset(REQUESTED)
+
+
+def test_an_update_widens_by_what_nobody_has_agreed_to() -> None:
+    more = (*REQUESTED, parse("storage"), parse("file.read:assets/luts"), parse("file.read:other/**"))
+    assert grants.widening(more, before=REQUESTED, agreed=()) == [parse("storage"), parse("file.read:other/**")]
+    assert grants.widening(more, before=REQUESTED, agreed=[parse("storage"), parse("file.read")]) == []
+    assert grants.widening(REQUESTED[:1], before=REQUESTED, agreed=()) == []
+    assert grants.widening([parse("file.read")], before=REQUESTED, agreed=()) == [parse("file.read")]
