@@ -8,6 +8,7 @@ import itertools
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from plugind.listen.serve import serve
 from plugind.registry.capsules import CapsuleStore
 from plugind.registry.database import Database
 from plugind.registry.exclusive import hold
+from plugind.registry.ledger import Ledger
 from plugind.registry.store import PackageStore
 from plugind.rpc.connection import Connection
 from plugind.rpc.dispatch import Dispatcher
@@ -36,6 +38,7 @@ from plugind.services.catalog import Catalog
 from plugind.services.console import Console
 from plugind.services.daemon import DaemonService, Identity
 from plugind.services.effects import EffectsService
+from plugind.services.permissions import PermissionsService
 from plugind.services.plugins import PluginsService
 from plugind.services.runtime import Environment
 from plugind.services.usage import UsageWatch
@@ -52,6 +55,8 @@ from plugind_protocol.worker import ZygoteReady
 
 _SHORTEST_HOOK_SECONDS = 0.25
 """What each of a plugin's last hooks gets when all of the time to drain is used up."""
+_LEDGER_SECONDS = 5.0
+"""How often the uses of permissions are written; a daemon that is killed loses those since."""
 _FAREWELL_SECONDS = 1.0
 """How long clients may take to read their last answers."""
 
@@ -118,6 +123,7 @@ async def _serve(
         degrade=config.sandbox == "degrade",
         remembered=config.capsules.calls,
     )
+    ledger = Ledger(data_dir / "ledger.db", now=time.time)
     windows = WindowFolder(hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16])
     try:
         engine = await _default_engine(pool, engines, config.engine)
@@ -132,6 +138,7 @@ async def _serve(
             config,
             identity,
             database=database,
+            ledger=ledger,
             store=PackageStore(data_dir),
             capsule_store=CapsuleStore(data_dir / "capsules", config.capsules),
             homes=_homes(environ),
@@ -145,6 +152,7 @@ async def _serve(
             _log.error("plugin cannot be restored", plugin=plugin_id, reason=reason)
         tasks.start_soon(parts.catalog.probe_health)
         tasks.start_soon(parts.usage.watch, config.supervision.usage_interval_seconds)
+        tasks.start_soon(parts.permissions.keep, _LEDGER_SECONDS)
         async with serve(endpoint, parts.connection) as server:
             _announce_ready(endpoint)
             await stop.wait()
@@ -160,6 +168,7 @@ async def _serve(
             await pool.stop()
             windows.remove()
             cache.close()
+            ledger.close()
             database.close()
 
 
@@ -191,6 +200,7 @@ class _Parts:
         identity: Identity,
         *,
         database: Database,
+        ledger: Ledger,
         store: PackageStore,
         capsule_store: CapsuleStore,
         homes: frozenset[str],
@@ -243,9 +253,12 @@ class _Parts:
             compiler=pool.compiler,
             shutdown=stop.set,
         )
-        plugins = PluginsService(self.catalog)
+        self.permissions = PermissionsService(self.catalog, ledger)
+        plugins = PluginsService(self.catalog, self.permissions)
         frames = EffectsService(self.catalog, effects, windows)
-        self._dispatcher = _dispatcher(daemon, plugins, frames, console, capsules)
+        self._dispatcher = _dispatcher(
+            daemon, plugins=plugins, permissions=self.permissions, frames=frames, console=console, capsules=capsules
+        )
         self._config = config
         self._sessions = sessions
         self._tasks = tasks
@@ -256,7 +269,13 @@ class _Parts:
 
 
 def _dispatcher(
-    daemon: DaemonService, plugins: PluginsService, frames: EffectsService, console: Console, capsules: Capsules
+    daemon: DaemonService,
+    *,
+    plugins: PluginsService,
+    permissions: PermissionsService,
+    frames: EffectsService,
+    console: Console,
+    capsules: Capsules,
 ) -> Dispatcher:
     return Dispatcher(
         control={
@@ -280,9 +299,11 @@ def _dispatcher(
             "plugins.list": plugins.list,
             "plugins.get": plugins.get,
             "plugins.getState": plugins.get_state,
-            "plugins.grant": plugins.grant,
-            "plugins.revoke": plugins.revoke,
-            "plugins.getPermissions": plugins.get_permissions,
+            "plugins.grant": permissions.grant,
+            "plugins.revoke": permissions.revoke,
+            "plugins.getPermissions": permissions.get_permissions,
+            "plugins.applyPreset": permissions.apply_preset,
+            "plugins.listPresets": permissions.list_presets,
             "effects.list": frames.list,
             "frames.open": frames.open,
             "frames.close": frames.close,

@@ -11,6 +11,7 @@ import msgspec
 from plugind_protocol.capsule import Capsule, CapsuleId, CapsuleInfo
 from plugind_protocol.frames import PixelFormat
 from plugind_protocol.manifest import Limits
+from plugind_protocol.presets import PresetName
 from plugind_protocol.worker import MissingLayer
 
 
@@ -59,6 +60,42 @@ class Permissions(Struct, frozen=True):
 
     requested: list[str]
     granted: list[str]
+    preset: PresetName | None = None
+    """The first preset that grants exactly this, if there is one."""
+
+
+class PermissionUse(Struct, frozen=True, omit_defaults=False):
+    """What one permission was used for by one host method."""
+
+    permission: str
+    method: str
+    allowed: int
+    denied: int
+    first: str
+    """ISO 8601, UTC."""
+    last: str
+    """ISO 8601, UTC."""
+    details: list[str]
+    """Files, hosts and the like, the most recent last; at most 20."""
+
+
+class PermissionChange(Struct, frozen=True, omit_defaults=False):
+    """One grant or revocation."""
+
+    at: str
+    """ISO 8601, UTC."""
+    action: Literal["granted", "revoked"]
+    permissions: list[str]
+    by: str
+    """The client that asked for it, by the name it gives itself."""
+
+
+class PermissionLedger(Permissions, frozen=True, omit_defaults=False):
+    """A plugin's permissions, what each was used for, and who granted or revoked what."""
+
+    used: list[PermissionUse] = []
+    changes: list[PermissionChange] = []
+    """Oldest first; at most 200."""
 
 
 class Quarantine(Struct, frozen=True):
@@ -257,8 +294,8 @@ class Install(Params, frozen=True):
 
     source: str
     """A folder."""
-    grant: list[str] | Literal["requested"] = []
-    """Permissions to grant; ``requested`` for all that the manifest asks for."""
+    grant: list[str] | Literal["requested", "minimal", "standard", "extended", "full"] = []
+    """Permissions to grant; ``requested`` for all that the manifest asks for, a preset's name for its part of that."""
     allow_unsigned: bool = False
 
 
@@ -307,6 +344,23 @@ class Grant(Params, frozen=True):
 
     plugin_id: str
     permissions: list[str]
+
+
+class ApplyPreset(Params, frozen=True):
+    """Sets a plugin's permissions to a preset."""
+
+    plugin_id: str
+    preset: PresetName
+
+
+class PresetInfo(Struct, frozen=True, omit_defaults=False):
+    """One preset of permissions."""
+
+    name: PresetName
+    summary: str
+    """What a plugin can do with it."""
+    permissions: list[str]
+    """Names that it covers; a plugin gets those that its manifest asks for, in the scope it asks for."""
 
 
 # --- effects and frames -----------------------------------------------------------------------------------------
@@ -580,7 +634,9 @@ METHODS: Final = _table(
     Method("plugins.call", Call, Any, "Call a function of a plugin.", Path.HOT),
     Method("plugins.grant", Grant, Permissions, "Grant permissions that the manifest requests."),
     Method("plugins.revoke", Grant, Permissions, "Revoke permissions, at once."),
-    Method("plugins.getPermissions", PluginId, Permissions, "What a plugin requested and was granted."),
+    Method("plugins.getPermissions", PluginId, PermissionLedger, "What a plugin may do, and what it did with it."),
+    Method("plugins.applyPreset", ApplyPreset, Permissions, "Grant exactly what a preset covers of what is requested."),
+    Method("plugins.listPresets", Empty, list[PresetInfo], "The presets of permissions."),
     Method("plugins.setResourceLimits", SetResourceLimits, Limits, "Change a plugin's limits, at once."),
     Method("plugins.getResourceLimits", PluginId, Limits, "The limits in force."),
     Method("effects.list", EffectsList, list[Effect], "The effects that plugins offer."),

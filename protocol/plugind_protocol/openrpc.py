@@ -74,6 +74,8 @@ ERRORS: Final[dict[str, tuple[type[PlugindError], ...]]] = {
     "plugins.grant": _NAMES_PLUGIN,
     "plugins.revoke": _NAMES_PLUGIN,
     "plugins.getPermissions": _NAMES_PLUGIN,
+    "plugins.applyPreset": _NAMES_PLUGIN,
+    "plugins.listPresets": (),
     "plugins.release": _STARTS_WORKER,
     "plugins.setResourceLimits": _NAMES_PLUGIN,
     "plugins.getResourceLimits": _NAMES_PLUGIN,

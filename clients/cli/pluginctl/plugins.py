@@ -1,8 +1,8 @@
 """Commands that change plugins: install, their lifecycle, their permissions and limits."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import click
 import msgspec
@@ -11,22 +11,32 @@ from pluginctl.arguments import plugin_argument
 from pluginctl.context import Invocation, pass_invocation
 from pluginctl.terminal import one_line
 from plugind_client import Client
-from plugind_protocol.methods import LimitChanges, Permissions, PluginInfo
+from plugind_client.calls import Granting
+from plugind_protocol.methods import LimitChanges, PluginInfo
+from plugind_protocol.presets import PRESETS, PresetName
 
 
 @click.command()
 @click.argument("source")
 @click.option("--grant", multiple=True, metavar="PERMISSION", help="Grant this permission; may be repeated.")
 @click.option("--grant-requested", is_flag=True, help="Grant all that the plugin asks for.")
+@click.option("--preset", type=click.Choice(list(PRESETS)), help="Grant what this preset covers of what it asks for.")
 @click.option("--allow-unsigned", is_flag=True, help="Accept a package without a signature.")
 @pass_invocation
 def install(
-    invocation: Invocation, /, source: str, *, grant: tuple[str, ...], grant_requested: bool, allow_unsigned: bool
+    invocation: Invocation,
+    /,
+    source: str,
+    *,
+    grant: tuple[str, ...],
+    grant_requested: bool,
+    preset: PresetName | None,
+    allow_unsigned: bool,
 ) -> None:
     """Install the plugin at SOURCE, or another version of an installed one."""
-    if grant and grant_requested:
-        raise click.UsageError("--grant and --grant-requested exclude each other.")
-    granting: Sequence[str] | Literal["requested"] = "requested" if grant_requested else grant
+    if bool(grant) + grant_requested + bool(preset) > 1:
+        raise click.UsageError("--grant, --grant-requested and --preset exclude each other.")
+    granting: Granting = "requested" if grant_requested else preset or grant
     with invocation.connect() as client:
         result = client.install(_as_the_daemon_sees(source), grant=granting, allow_unsigned=allow_unsigned)
         held = client.get_permissions(result.plugin_id).granted
@@ -130,26 +140,9 @@ def limits(invocation: Invocation, /, plugin: str, changes: tuple[tuple[str, int
     invocation.show(found, "\n".join(f"{name}={value}" for name, value in shown.items()))
 
 
-def _permission_command(
-    name: str, call: Callable[[Client, str, Sequence[str]], Permissions], text: str
-) -> click.Command:
-    @click.command(name, help=text)
-    @plugin_argument
-    @click.argument("permissions", nargs=-1, required=True, metavar="PERMISSION...")
-    @pass_invocation
-    def command(invocation: Invocation, /, plugin: str, permissions: tuple[str, ...]) -> None:
-        with invocation.connect() as client:
-            held = call(client, plugin, permissions)
-        invocation.show(held, f"{one_line(plugin)} holds: {', '.join(held.granted) or 'no permissions'}")
-
-    return command
-
-
 COMMANDS: Final[dict[str, Any]] = {
     "install": install,
     "release": release,
     "limits": limits,
-    "grant": _permission_command("grant", Client.grant, "Grant permissions to PLUGIN that it asks for."),
-    "revoke": _permission_command("revoke", Client.revoke, "Revoke permissions of PLUGIN, at once."),
     **{name: _step_command(name, step) for name, step in STEPS.items()},
 }

@@ -13,10 +13,14 @@ import msgspec
 from plugind_protocol import methods as m
 from plugind_protocol.capsule import CapsuleInfo
 from plugind_protocol.manifest import Limits
+from plugind_protocol.presets import PresetName
 
 T = TypeVar("T")
 
 PixelFormatName = Literal["RGBA8", "RGBA16F", "RGBA32F", "YUV420P8"]
+
+Granting = Sequence[str] | Literal["requested"] | PresetName
+"""Permissions by name, all that is requested, or a preset's part of that."""
 
 
 class Calls(ABC):
@@ -46,17 +50,15 @@ class Calls(ABC):
 
     # --- plugins
 
-    async def install(
-        self, source: str, *, grant: Sequence[str] | Literal["requested"] = (), allow_unsigned: bool = False
-    ) -> m.InstallResult:
+    async def install(self, source: str, *, grant: Granting = (), allow_unsigned: bool = False) -> m.InstallResult:
         """Install a plugin, or another version of an installed one.
 
         Args:
             source: A folder or package, as the daemon sees it: make it absolute.
-            grant: Permissions to grant at once, or ``requested`` for all that the manifest asks for.
+            grant: Permissions to grant at once, ``requested`` for all that the manifest asks for, or a preset.
             allow_unsigned: Whether an unsigned package will do.
         """
-        granted: list[str] | Literal["requested"] = "requested" if grant == "requested" else list(grant)
+        granted: Any = grant if isinstance(grant, str) else list(grant)
         params = m.Install(source=source, grant=granted, allow_unsigned=allow_unsigned)
         return await self._ask("plugins.install", params, m.InstallResult)
 
@@ -144,9 +146,18 @@ class Calls(ABC):
         params = m.Grant(plugin_id=plugin_id, permissions=list(permissions))
         return await self._ask("plugins.revoke", params, m.Permissions)
 
-    async def get_permissions(self, plugin_id: str) -> m.Permissions:
-        """What a plugin requested and was granted."""
-        return await self._ask("plugins.getPermissions", m.PluginId(plugin_id=plugin_id), m.Permissions)
+    async def get_permissions(self, plugin_id: str) -> m.PermissionLedger:
+        """What a plugin requested and was granted, and what it did with it."""
+        return await self._ask("plugins.getPermissions", m.PluginId(plugin_id=plugin_id), m.PermissionLedger)
+
+    async def apply_preset(self, plugin_id: str, preset: PresetName) -> m.Permissions:
+        """Grant exactly what a preset covers of what the manifest requests; revoke the rest."""
+        params = m.ApplyPreset(plugin_id=plugin_id, preset=preset)
+        return await self._ask("plugins.applyPreset", params, m.Permissions)
+
+    async def list_presets(self) -> list[m.PresetInfo]:
+        """The presets of permissions, the narrowest first."""
+        return await self._ask("plugins.listPresets", m.Empty(), list[m.PresetInfo])
 
     # --- effects and frames
 

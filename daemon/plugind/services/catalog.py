@@ -1,7 +1,7 @@
 """All installed plugins: installs and removes them, and keeps registry and runtimes in step."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import anyio
@@ -239,15 +239,19 @@ class Catalog:
                 await self._collect()
         return runtime
 
-    async def change(self, plugin_id: str, **fields: object) -> Runtime:
-        """Change fields of a plugin's record, durably.
+    async def change(self, plugin_id: str, decide: Callable[[Record], Record]) -> Runtime:
+        """Change a plugin's record, durably.
+
+        Args:
+            plugin_id: The plugin.
+            decide: Record as it is → as it shall be; nothing changes in between.
 
         Raises:
             PluginNotFound: It is not installed.
         """
         async with self._installing:
             runtime = self.get(plugin_id)
-            record = msgspec.structs.replace(runtime.installed.record, **fields)
+            record = decide(runtime.installed.record)
             await anyio.to_thread.run_sync(self._database.put, record)
             runtime.record(record, self._limits(runtime.installed.manifest, record))
             return runtime

@@ -4,20 +4,20 @@ import asyncio
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
-from plugind.policy import grants, limits
+from plugind.policy import limits
 from plugind.rpc.session import Session
 from plugind.services.catalog import Catalog
+from plugind.services.permissions import PermissionsService
 from plugind.services.runtime import Runtime
 from plugind_protocol.errors import InvalidParams
 from plugind_protocol.manifest import Limits
 from plugind_protocol.methods import (
     Call,
     Empty,
-    Grant,
     Install,
     InstallResult,
-    Permissions,
     PluginId,
     PluginInfo,
     Release,
@@ -36,10 +36,12 @@ class PluginsService:
 
     Args:
         catalog: The installed plugins.
+        permissions: Who keeps the ledger of what they may do.
     """
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, permissions: PermissionsService) -> None:
         self._catalog = catalog
+        self._permissions = permissions
 
     def call(self, _session: Session, raw: msgspec.Raw) -> "asyncio.Future[bytes]":
         """Call a function of a plugin; hot: no task where a worker is there.
@@ -64,9 +66,10 @@ class PluginsService:
         worker = await runtime.ensure(State.LOADED)
         return await worker.call(params.function, params.args, timeout=timeout)
 
-    async def install(self, _session: Session, params: Install) -> InstallResult:
+    async def install(self, session: Session, params: Install) -> InstallResult:
         """Install a plugin, or another version of an installed one."""
         runtime = await self._catalog.install(params)
+        await self._permissions.installed(session, runtime)
         return InstallResult(
             plugin_id=runtime.plugin_id,
             version=runtime.installed.record.version,
@@ -77,7 +80,8 @@ class PluginsService:
     async def uninstall(self, _session: Session, params: PluginId) -> PluginInfo:
         """Stop and remove a plugin."""
         runtime = await self._catalog.uninstall(params.plugin_id)
-        return msgspec.structs.replace(runtime.info(), state=State.NOT_INSTALLED)
+        await self._permissions.forget(params.plugin_id)
+        return replace(runtime.info(), state=State.NOT_INSTALLED)
 
     async def load(self, _session: Session, params: PluginId) -> PluginInfo:
         """Start the worker and load the module."""
@@ -105,11 +109,11 @@ class PluginsService:
 
     async def enable(self, _session: Session, params: PluginId) -> PluginInfo:
         """Allow the plugin to be loaded."""
-        return (await self._catalog.change(params.plugin_id, enabled=True)).info()
+        return (await self._catalog.change(params.plugin_id, lambda old: replace(old, enabled=True))).info()
 
     async def disable(self, _session: Session, params: PluginId) -> PluginInfo:
         """Unload the plugin and do not load it on demand."""
-        runtime = await self._catalog.change(params.plugin_id, enabled=False)
+        runtime = await self._catalog.change(params.plugin_id, lambda old: replace(old, enabled=False))
         await runtime.unload("disabled")
         return runtime.info()
 
@@ -125,8 +129,9 @@ class PluginsService:
 
     async def set_resource_limits(self, _session: Session, params: SetResourceLimits) -> Limits:
         """Change a plugin's limits, durably and at once."""
-        record = self._catalog.get(params.plugin_id).installed.record
-        runtime = await self._catalog.change(params.plugin_id, limits=limits.merge(record.limits, params.limits))
+        runtime = await self._catalog.change(
+            params.plugin_id, lambda old: replace(old, limits=limits.merge(old.limits, params.limits))
+        )
         await runtime.apply_limits()
         return runtime.installed.limits
 
@@ -146,23 +151,6 @@ class PluginsService:
         """The state of a plugin, installed or not."""
         runtime = self._catalog.runtimes.get(params.plugin_id)
         return runtime.state if runtime is not None else State.NOT_INSTALLED
-
-    async def grant(self, _session: Session, params: Grant) -> Permissions:
-        """Grant permissions that the manifest requests."""
-        runtime = self._catalog.get(params.plugin_id)
-        more = grants.choose(params.permissions, runtime.installed.manifest.requested)
-        granted = sorted(map(str, runtime.granted | more))
-        return (await self._catalog.change(params.plugin_id, granted=granted)).permissions()
-
-    async def revoke(self, _session: Session, params: Grant) -> Permissions:
-        """Revoke permissions; the next host call that needs one is denied."""
-        runtime = self._catalog.get(params.plugin_id)
-        granted = grants.revoke(runtime.granted, params.permissions)
-        return (await self._catalog.change(params.plugin_id, granted=sorted(map(str, granted)))).permissions()
-
-    async def get_permissions(self, _session: Session, params: PluginId) -> Permissions:
-        """What a plugin requested and was granted."""
-        return self._catalog.get(params.plugin_id).permissions()
 
 
 def timeout_seconds(timeout_ms: int | None, runtime: Runtime) -> float:

@@ -23,6 +23,7 @@ from plugind.supervisor.meter import Meter
 from plugind.supervisor.pool import Pool
 from plugind.supervisor.windows import WindowFile
 from plugind.supervisor.worker import Worker
+from plugind_protocol import presets
 from plugind_protocol.errors import InternalError, InvalidState, MemoryLimit, PlugindError, Trap, WorkerCrashed
 from plugind_protocol.manifest import Limits, Manifest
 from plugind_protocol.methods import Permissions, PluginInfo, State
@@ -131,7 +132,12 @@ class Runtime:
 
     def permissions(self) -> Permissions:
         """Requested and granted permissions, in words."""
-        return Permissions(requested=self.installed.manifest.permissions, granted=sorted(map(str, self.granted)))
+        manifest = self.installed.manifest
+        return Permissions(
+            requested=manifest.permissions,
+            granted=sorted(map(str, self.granted)),
+            preset=presets.describe(self.granted, manifest.requested),
+        )
 
     # --- states -----------------------------------------------------------------------------------------------
 

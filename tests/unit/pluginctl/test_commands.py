@@ -302,6 +302,60 @@ def test_permissions(daemon: Peer, pluginctl: Command, capsys: pytest.CaptureFix
     assert daemon.asked(f"plugins.{name}") == [{"pluginId": "blur", "permissions": ["storage", "events"]}]
 
 
+LEDGER: dict[str, Any] = {
+    "requested": ["storage", "file.read:assets/**"],
+    "granted": ["file.read:assets/luts"],
+    "preset": None,
+    "used": [
+        {
+            "permission": "file.read",
+            "method": "file.read",
+            "allowed": 4,
+            "denied": 2,
+            "first": "2026-01-01T00:00:00.000+00:00",
+            "last": "2026-01-02T00:00:00.000+00:00",
+            "details": ["assets/a", "assets/b\x1b[2J"],
+        }
+    ],
+    "changes": [
+        {
+            "at": "2026-01-01T00:00:00.000+00:00",
+            "action": "granted",
+            "permissions": ["file.read:assets/luts"],
+            "by": "pluginctl",
+        }
+    ],
+}
+
+
+def test_the_ledger_is_shown(daemon: Peer, pluginctl: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    daemon.scripts["plugins.getPermissions"] = LEDGER
+    assert pluginctl("permissions", "blur") == 0
+    out = capsys.readouterr().out
+    assert "preset: none" in out
+    storage, file = (
+        next(line.split() for line in out.splitlines() if line.startswith(name)) for name in ("stor", "file")
+    )
+    assert storage[1:] == ["no", "0", "0", "never"]
+    assert file[1:6] == ["in", "part", "4", "2", "2026-01-02T00:00:00.000+00:00"]
+    assert "assets/b\\x1b" in out
+    assert "granted file.read:assets/luts, by pluginctl" in out
+    assert pluginctl("--json", "permissions", "blur") == 0
+    assert json.loads(capsys.readouterr().out) == LEDGER
+    daemon.scripts["plugins.getPermissions"] = LEDGER | {"requested": [], "granted": []}
+    assert pluginctl("permissions", "blur") == 0
+    assert "asks for no permissions" in capsys.readouterr().out
+
+
+def test_a_preset_is_granted(daemon: Peer, pluginctl: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    daemon.scripts["plugins.applyPreset"] = {"requested": ["storage"], "granted": [], "preset": "minimal"}
+    assert pluginctl("grant", "blur", "--preset", "minimal") == 0
+    assert capsys.readouterr().out == "blur holds: no permissions\n"
+    assert daemon.asked("plugins.applyPreset") == [{"pluginId": "blur", "preset": "minimal"}]
+    assert pluginctl("grant", "blur", "storage", "--preset", "minimal") == 2
+    assert pluginctl("install", "blur", "--grant", "storage", "--preset", "minimal") == 2
+
+
 def test_call(daemon: Peer, pluginctl: Command, capsys: pytest.CaptureFixture[str]) -> None:
     daemon.scripts["plugins.call"] = 5
     assert pluginctl("call", "calc", "add", "[2, 3]", "--timeout", "70") == 0
