@@ -33,7 +33,8 @@ class ErrorData(msgspec.Struct, rename="camel", omit_defaults=True):
     error: ErrorObject | None = None
     """The plugin's own error, for PluginError."""
     capsule: str | None = None
-    """Id of the crash capsule, for Trap, MemoryLimit and WorkerCrashed: ``capsules.get`` has it."""
+    """Id of the crash capsule, for Trap, MemoryLimit, WorkerCrashed, and a Timeout that ended in the worker's end:
+    ``capsules.get`` has it."""
 
 
 class PlugindError(Exception):

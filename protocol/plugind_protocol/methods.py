@@ -190,6 +190,8 @@ class EngineInfo(Struct, frozen=True):
     available: bool
     reason: str = ""
     """Why it is not available."""
+    interpreter: str = ""
+    """The Python that runs its workers, where it is available."""
 
 
 class InitializeResult(Struct, frozen=True, omit_defaults=False):

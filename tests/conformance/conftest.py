@@ -8,15 +8,13 @@ from typing import Any
 import pytest
 from tests.conformance.differences import expected
 from tests.conformance.running import Host, Running, Start
+from tests.harness.engines import ENGINES, found, require
 
 from plugind.policy.plan import LaunchPlan
 from plugind.supervisor.artefacts import ArtefactCache
 from plugind.supervisor.compiler import CompileLimits, Compiler
-from plugind.supervisor.engines import Engines
 from plugind.supervisor.pool import Pool, Timings
 from plugind_protocol.manifest import Limits
-
-ENGINES = ("wasmtime", "wasmer")
 
 Expect = Callable[[str], Any]
 """What the engine under test is to do, where the engines differ."""
@@ -30,6 +28,7 @@ def anyio_backend() -> tuple[str, dict[str, Any]]:
 @pytest.fixture(scope="session", params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> str:
     name: str = request.param
+    require(name)
     return name
 
 
@@ -38,30 +37,19 @@ def expect(engine: str) -> Expect:
     return lambda what: expected(engine, what)
 
 
-async def available(engine: str) -> Engines:
-    """Look for an engine; skip where it is missing."""
-    engines = Engines(wasmer=None)
-    await engines.find()
-    info = next(info for info in engines.infos if info.name == engine)
-    if not info.available:
-        pytest.skip(info.reason)
-    return engines
-
-
 @pytest.fixture(scope="session")
-async def wasmer_python(anyio_backend: object) -> str:
+def wasmer_python() -> str:
     """The interpreter of the wasmer engine."""
-    return (await available("wasmer")).interpreter("wasmer", who="a test")
+    return require("wasmer")
 
 
 @pytest.fixture(scope="session")
 async def pool(engine: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pool]:
-    engines = await available(engine)
     cache = ArtefactCache(tmp_path_factory.mktemp(engine), max_bytes=1 << 30)
     limits = CompileLimits(seconds=20, cpu_seconds=20, memory_bytes=1 << 30, artefact_bytes=1 << 28)
     pool = Pool(
         Compiler(cache, limits),
-        engines,
+        found(),
         timings=Timings(load=10, kill_grace=5),
         max_queued=100,
         max_result_bytes=1 << 20,

@@ -8,7 +8,7 @@ import msgspec
 
 from plugind.supervisor.meter import Meter
 from plugind.supervisor.worker import Call, Worker
-from plugind_protocol.errors import MemoryLimit, PlugindError, Trap, WorkerCrashed
+from plugind_protocol.errors import MemoryLimit, PlugindError, Timeout, Trap, WorkerCrashed
 
 Host = Callable[[str, Any], Any]
 """Answers a host call: method and params in, result out; a `PlugindError` raised is the answer too."""
@@ -63,6 +63,9 @@ class Running:
 
     def trapped(self, worker: Worker, error: Trap | MemoryLimit) -> None:
         self.traps.append(error)
+
+    def overdue(self, worker: Worker, error: Timeout) -> None:
+        """Nothing to do: no capsules are written here."""
 
     def ended(self, worker: Worker, error: WorkerCrashed, *, expected: bool) -> None:
         """Nothing to do: calls are answered by the worker itself."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.harness.daemon import ROOT, Daemon
+from tests.harness.engines import require
 
 from plugind_client import Client
 from plugind_protocol.errors import PackageInvalid, Timeout
@@ -41,8 +42,7 @@ def without(tmp_path: Path) -> list[str]:
 @pytest.fixture
 def wasmer() -> None:
     """Skip where there is no wasmer."""
-    if not (ROOT / ".venv-wasmer" / "bin" / "python").exists():
-        pytest.skip("there is no wasmer here; `make wasmer` prepares it")
+    require("wasmer")
 
 
 def test_a_missing_engine_is_listed_with_what_to_do(start: Start, without: list[str], tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import pytest
 from tests.harness.daemon import Daemon
+from tests.harness.engines import require
 from tests.harness.plugins import altered
 
 from pluginctl.__main__ import run
@@ -83,6 +84,77 @@ def test_a_trap_comes_again(client: Client, plugins: Path, replay: Replay, funct
     assert verdict["seen"] == verdict["expected"]
     assert verdict["seen"]["top"]
     assert verdict["notes"] == []
+
+
+OnWasmer = Callable[[Path, Path], str]
+
+
+@pytest.fixture
+def on_wasmer() -> OnWasmer:
+    """Copy a plugin so that it runs on wasmer; returns its folder."""
+    require("wasmer")
+    return lambda source, target: altered(source, target, engine="wasmer")
+
+
+@pytest.mark.parametrize("function", ["divide", "recurse", "bounds"])
+def test_a_trap_on_wasmer_comes_again_on_wasmer(
+    client: Client, plugins: Path, replay: Replay, tmp_path: Path, *, on_wasmer: OnWasmer, function: str
+) -> None:
+    client.install(on_wasmer(plugins / "trapper", tmp_path / "p"))
+    capsule = failed(client, "trapper", function, {"n": 1})
+    assert client.capsules_get(str(capsule)).capsule.engine.name == "wasmer"
+    status, verdict = replay(capsule)
+    assert (status, verdict["differences"], verdict["notes"]) == (0, [], []), verdict
+    assert verdict["seen"] == verdict["expected"]
+    assert verdict["seen"]["top"]
+    elsewhere = altered(plugins / "trapper", tmp_path / "other", engine="wasmtime")
+    status, verdict = replay(capsule, "--plugin", elsewhere)  # the capsule's engine counts, not the manifest's
+    assert (status, verdict["notes"]) == (0, []), verdict
+
+
+def test_hooks_calls_and_the_memory_limit_on_wasmer(
+    client: Client, plugins: Path, replay: Replay, on_wasmer: OnWasmer, tmp_path: Path
+) -> None:
+    client.install(on_wasmer(plugins / "probe", tmp_path / "p"), grant="requested")
+    client.activate("probe")
+    for _ in range(3):
+        client.call_plugin("probe", "count")
+    status, verdict = replay(failed(client, "probe", "panic"))
+    assert (status, verdict["differences"], verdict["notes"]) == (0, [], []), verdict
+    client.set_resource_limits("probe", LimitChanges(memory_bytes=3 * 65536))
+    client.unload("probe")
+    status, verdict = replay(failed(client, "probe", "echo", "x" * 60_000))
+    assert (status, verdict["differences"], verdict["notes"]) == (0, [], []), verdict
+
+
+def test_processor_time_used_up_on_wasmer(
+    client: Client, plugins: Path, replay: Replay, on_wasmer: OnWasmer, tmp_path: Path
+) -> None:
+    client.install(on_wasmer(plugins / "spin", tmp_path / "p"))
+    client.set_resource_limits("spin", LimitChanges(cpu_seconds=1))
+    status, verdict = replay(failed(client, "spin", "spin", timeout_ms=20_000))
+    assert (status, verdict["seen"]["signal"]) == (0, "SIGXCPU"), verdict
+
+
+def test_a_deadline_on_wasmer_is_no_failure_of_the_plugins(
+    client: Client, plugins: Path, on_wasmer: OnWasmer, tmp_path: Path
+) -> None:
+    client.install(on_wasmer(plugins / "spin", tmp_path / "p"))
+    before = len(client.capsules_list("spin"))
+    assert failed(client, "spin", "spin", timeout_ms=50) is None
+    client.load("spin")
+    assert len(client.capsules_list("spin")) == before
+
+
+def test_a_start_function_that_never_ends(start: Callable[..., Daemon], plugins: Path, tmp_path: Path) -> None:
+    settings = tmp_path / "plugind.toml"
+    settings.write_text("[supervision]\nload_timeout_seconds = 0.3\n")
+    with Client.connect(start("--config", str(settings)).socket) as client:
+        client.install(str(plugins / "spin-start"))
+        with pytest.raises(errors.Timeout, match="not loaded") as caught:
+            client.load("spin-start")
+        found = client.capsules_get(str(caught.value.data.capsule)).capsule
+        assert (found.kind, found.cause) == ("Timeout", "timeout")
 
 
 def test_what_came_before_is_repeated(client: Client, plugins: Path, replay: Replay, tmp_path: Path) -> None:
@@ -202,11 +274,9 @@ def test_a_runaway_that_had_to_be_killed(client: Client, plugins: Path, replay: 
     assert pid is not None
     timer = threading.Timer(0.05, os.kill, (pid, signal.SIGSTOP))  # it cannot react to the interrupt
     timer.start()
-    failed(client, "spin", "spin", timeout_ms=300)
+    capsule = failed(client, "spin", "spin", timeout_ms=300)
     timer.join()
-    while not (found := [one for one in client.capsules_list("spin") if one.kind == "Timeout"]):
-        pass
-    status, verdict = replay(found[0].id)
+    status, verdict = replay(capsule)
     assert (status, verdict["seen"]["kind"], verdict["seen"]["cause"]) == (0, "Timeout", "timeout"), verdict
 
 

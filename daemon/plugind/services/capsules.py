@@ -87,28 +87,43 @@ class Capsules:
 
     # --- writing ----------------------------------------------------------------------------------------------
 
-    def take(self, subject: Subject, worker: Worker | None, error: PlugindError) -> str | None:
+    def promise(self, plugin_id: str) -> str | None:
+        """Give a capsule its id before all is known that goes into it; `take` follows in any case.
+
+        Args:
+            plugin_id: The plugin that fails.
+
+        Returns:
+            The id; None where none will be written.
+        """
+        if self._waiting.get(plugin_id, 0) >= _WAITING:
+            _log.warning("no capsule: the plugin fails faster than they are written", plugin=plugin_id)
+            return None
+        capsule_id = new_id(plugin_id, dt.datetime.now(dt.UTC))
+        self._waiting[plugin_id] = self._waiting.get(plugin_id, 0) + 1
+        self._writing[capsule_id] = anyio.Event()
+        return capsule_id
+
+    def take(
+        self, subject: Subject, worker: Worker | None, error: PlugindError, *, promised: str | None = None
+    ) -> str | None:
         """Begin to write a capsule. Does not wait, does not fail.
 
         Args:
             subject: The plugin that failed.
             worker: Its worker; None where it could not be started.
             error: What who called gets to know.
+            promised: The id that `promise` gave, if it was asked before.
 
         Returns:
             The capsule's id, as soon as it is certain that one is written.
         """
-        record = subject.record
-        if self._waiting.get(record.plugin_id, 0) >= _WAITING:
-            _log.warning("no capsule: the plugin fails faster than they are written", plugin=record.plugin_id)
-            return None
-        failure = self._gather(subject, worker, error)
-        self._waiting[record.plugin_id] = self._waiting.get(record.plugin_id, 0) + 1
-        self._writing[failure.capsule_id] = anyio.Event()
-        self._tasks.start_soon(self._write, failure)
-        return failure.capsule_id
+        capsule_id = promised or self.promise(subject.record.plugin_id)
+        if capsule_id is not None:
+            self._tasks.start_soon(self._write, self._gather(capsule_id, subject, worker, error))
+        return capsule_id
 
-    def _gather(self, subject: Subject, worker: Worker | None, error: PlugindError) -> Failure:
+    def _gather(self, capsule_id: str, subject: Subject, worker: Worker | None, error: PlugindError) -> Failure:
         at = dt.datetime.now(dt.UTC)
         evidence = worker.evidence() if worker is not None else _NOTHING
         fatal = evidence.fatal
@@ -117,7 +132,7 @@ class Capsules:
         late = fatal is not None and fatal.outcome == Timeout.__name__
         late |= worker is not None and worker.killed and not started and error.data.cause != "protocol"
         return Failure(
-            capsule_id=new_id(subject.record.plugin_id, at),
+            capsule_id=capsule_id,
             at=at.isoformat(timespec="milliseconds"),
             record=subject.record,
             limits=subject.limits,

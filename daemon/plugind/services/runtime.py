@@ -24,7 +24,7 @@ from plugind.supervisor.pool import Pool
 from plugind.supervisor.windows import WindowFile
 from plugind.supervisor.worker import Worker
 from plugind_protocol import presets
-from plugind_protocol.errors import InternalError, InvalidState, MemoryLimit, PlugindError, Trap, WorkerCrashed
+from plugind_protocol.errors import InternalError, InvalidState, MemoryLimit, PlugindError, Timeout, Trap, WorkerCrashed
 from plugind_protocol.manifest import Limits, Manifest
 from plugind_protocol.methods import Permissions, PluginInfo, State
 from plugind_protocol.permissions import parse
@@ -356,14 +356,19 @@ class Runtime:
         if self._count("trap", error.message, error.data.capsule) and self.worker is worker:
             self._environment.tasks.start_soon(self._leave, worker)
 
+    def overdue(self, _worker: Worker, error: Timeout) -> None:
+        """Name the capsule that is written when the worker is gone."""
+        error.data.capsule = self._environment.capsules.promise(self.plugin_id)
+
     def ended(self, worker: Worker, error: WorkerCrashed, *, expected: bool) -> None:
         """Note that a worker is gone, and start another, after a pause that grows with the number of crashes."""
+        promised = error.data.capsule
+        if promised is not None or (worker.blamed and not expected):
+            error.data.capsule = self._capsule(worker, error, promised=promised)
         if expected:
             return
         self.meter.crashes += worker.blamed
         reason = error.message
-        if worker.blamed:
-            error.data.capsule = self._capsule(worker, error)
         _log.warning("worker lost", plugin=self.plugin_id, pid=worker.pid, reason=reason)
         given_up = worker.blamed and self._count("crash", reason, error.data.capsule)
         if self.worker is worker:
@@ -372,7 +377,7 @@ class Runtime:
             if not given_up:
                 self._environment.tasks.start_soon(self._recover)
 
-    def _capsule(self, worker: Worker | None, error: PlugindError) -> str | None:
+    def _capsule(self, worker: Worker | None, error: PlugindError, *, promised: str | None = None) -> str | None:
         subject = Subject(
             record=self.installed.record,
             limits=self.installed.limits,
@@ -381,7 +386,7 @@ class Runtime:
             effects=[effect.effect_id for effect in self._environment.effects.list(self.plugin_id)],
             windows=self.windows,
         )
-        return self._environment.capsules.take(subject, worker, error)
+        return self._environment.capsules.take(subject, worker, error, promised=promised)
 
     def _count(self, cause: str, reason: str, capsule: str | None) -> bool:
         record = self.installed.record

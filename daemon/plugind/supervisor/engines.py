@@ -11,7 +11,6 @@ from typing import Final
 
 import anyio
 import anyio.to_thread
-import msgspec
 
 from plugind_protocol.errors import PackageInvalid
 from plugind_protocol.methods import EngineInfo
@@ -40,14 +39,6 @@ HOW_TO_GET_WASMER: Final = (
 )
 
 
-class Runnable(msgspec.Struct, frozen=True):
-    """An engine, and how it is run."""
-
-    info: EngineInfo
-    interpreter: str = ""
-    """Empty where it is not available."""
-
-
 class Engines:
     """The engines there are: wasmtime always, wasmer once `find` has found it.
 
@@ -56,9 +47,9 @@ class Engines:
     """
 
     def __init__(self, *, wasmer: str | None) -> None:
-        own = EngineInfo(name="wasmtime", version=importlib.metadata.version("wasmtime"), available=True)
+        own = _available("wasmtime", importlib.metadata.version("wasmtime"), sys.executable)
         self._wasmer = wasmer or _in_checkout()
-        self._found = {"wasmtime": Runnable(own, sys.executable), "wasmer": _unavailable("it was not looked for yet")}
+        self._found = {"wasmtime": own, "wasmer": _unavailable("it was not looked for yet")}
 
     async def find(self) -> None:
         """Look for the engines that need a Python of their own: into its environment, or by starting it."""
@@ -67,7 +58,7 @@ class Engines:
     @property
     def infos(self) -> list[EngineInfo]:
         """Every engine, for clients."""
-        return [one.info for one in self._found.values()]
+        return list(self._found.values())
 
     def interpreter(self, name: str, *, who: str) -> str:
         """Return the Python that runs an engine.
@@ -80,9 +71,9 @@ class Engines:
             PackageInvalid: It is not available here; the message says why, the hint what to do.
         """
         one = self._found[name]
-        if not one.info.available:
+        if not one.available:
             raise PackageInvalid(
-                f"{who} wants engine {name}, which is not available: {one.info.reason}", hint=HOW_TO_GET_WASMER
+                f"{who} wants engine {name}, which is not available: {one.reason}", hint=HOW_TO_GET_WASMER
             )
         return one.interpreter
 
@@ -105,12 +96,12 @@ def homes() -> list[str]:
     return list(dict.fromkeys(str(Path(place).parent) for found in places if found for place in found))
 
 
-async def _find_wasmer(interpreter: str | None) -> Runnable:
+async def _find_wasmer(interpreter: str | None) -> EngineInfo:
     if interpreter is None:
         return _unavailable("no CPython 3.10 was prepared for it")
     installed = await anyio.to_thread.run_sync(_installed, interpreter)
     if installed is not None:
-        return Runnable(EngineInfo(name="wasmer", version=installed, available=True), interpreter)
+        return _available("wasmer", installed, interpreter)
     try:
         with anyio.fail_after(_PROBE_SECONDS):
             done = await anyio.run_process(
@@ -123,7 +114,7 @@ async def _find_wasmer(interpreter: str | None) -> Runnable:
     if done.returncode != 0:
         words = done.stderr.decode(errors="replace").strip().splitlines()
         return _unavailable(f"{interpreter} cannot run it: {words[-1] if words else f'status {done.returncode}'}")
-    return Runnable(EngineInfo(name="wasmer", version=json.loads(done.stdout), available=True), interpreter)
+    return _available("wasmer", json.loads(done.stdout), interpreter)
 
 
 def _installed(interpreter: str) -> str | None:
@@ -135,10 +126,12 @@ def _installed(interpreter: str) -> str | None:
     return found["wasmer"] if found.keys() >= _NEEDED else None
 
 
-def _unavailable(reason: str) -> Runnable:
-    return Runnable(
-        EngineInfo(name="wasmer", version="", available=False, reason=f"{reason}. {HOW_TO_GET_WASMER}"),
-    )
+def _available(name: str, version: str, interpreter: str) -> EngineInfo:
+    return EngineInfo(name=name, version=version, available=True, interpreter=interpreter)
+
+
+def _unavailable(reason: str) -> EngineInfo:
+    return EngineInfo(name="wasmer", version="", available=False, reason=f"{reason}. {HOW_TO_GET_WASMER}")
 
 
 def _in_checkout() -> str | None:

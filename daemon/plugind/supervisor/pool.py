@@ -17,7 +17,7 @@ from plugind.supervisor.house import ROOMS, Home, House
 from plugind.supervisor.meter import Meter
 from plugind.supervisor.worker import MAX_LOG_RATE, MAX_MEMORY_BYTES, Owner, Worker
 from plugind.supervisor.zygote import Zygote
-from plugind_protocol.errors import Timeout, WorkerCrashed
+from plugind_protocol.errors import PlugindError, Timeout, WorkerCrashed
 from plugind_protocol.worker import Compiled, Launch, ZygoteReady
 from plugind_protocol.worker import House as HouseOrder
 
@@ -227,13 +227,16 @@ class Pool:
         except TimeoutError as exc:
             worker.kill("it was not ready in time")
             await asyncio.shield(worker.gone)
-            raise Timeout(
+            error = Timeout(
                 f"{worker.plan.plugin_id} {worker.plan.version}: not loaded within {self._timings.load * 1000:.0f} ms",
                 hint="Its start function does not end; report it to the plugin's author.",
                 plugin_id=worker.plan.plugin_id,
                 version=worker.plan.version,
                 cause="timeout",
-            ) from exc
+            )
+            lost = worker.ready.exception()
+            error.data.capsule = lost.data.capsule if isinstance(lost, PlugindError) else None
+            raise error from exc
         except BaseException:
             await asyncio.shield(worker.stop())
             raise

@@ -94,6 +94,13 @@ class Owner(Protocol):
         The call has been answered with this error, which whoever called has not seen yet.
         """
 
+    def overdue(self, worker: "Worker", error: Timeout) -> None:
+        """A call did not end in time, and the worker is killed for it.
+
+        This error is the answer, which whoever called has not seen yet. `ended` follows, with an error that names the
+        same capsule as this one does afterwards.
+        """
+
     def ended(self, worker: "Worker", error: WorkerCrashed, *, expected: bool) -> None:
         """The worker is gone; all its calls have been answered. ``expected`` when we asked for it.
 
@@ -185,6 +192,7 @@ class Worker:
         self._killer: asyncio.TimerHandle | None = None
         self._stopping = False
         self._end_reason: str | None = None
+        self._capsule: str | None = None  # named by an answer already
         self.killed = False
         """Whether we ended it: at a deadline, or because it broke the protocol."""
         self._trail = Trail(remembered)
@@ -393,7 +401,11 @@ class Worker:
         self._killer = None
         if self._running is call:
             if call.expired:
-                self._settle(call, self._timed_out(call, "its worker did not react and was killed"))
+                error = self._timed_out(call, "its worker did not react and was killed")
+                if self._interruptible:
+                    self._owner.overdue(self, error)
+                    self._capsule = error.data.capsule
+                self._settle(call, error)
             self.spent = not self._interruptible
             self.kill("a call did not end in time")
 
@@ -544,10 +556,15 @@ class Worker:
 
     def _decode_error(self, body: bytes) -> PlugindError:
         try:
-            return from_object(_error_decoder.decode(body))
+            error = from_object(_error_decoder.decode(body))
         except msgspec.DecodeError as exc:
             self._protocol_fault(f"error message: {exc}")
             return self._crashed("its worker broke the protocol", cause="protocol")
+        plan, kind = self.plan, type(error).__name__  # whose error it is, we know better
+        error.data = msgspec.structs.replace(
+            error.data, kind=kind, plugin_id=plan.plugin_id, version=plan.version, capsule=None
+        )
+        return error
 
     def _protocol_fault(self, what: str) -> None:
         self._end_reason = f"its worker broke the protocol: {what}"
@@ -592,6 +609,7 @@ class Worker:
             await asyncio.wait({self._child.exited}, timeout=_REAP_SECONDS)
         reason = self._end_reason or self._status()
         error = self._crashed(reason, cause="protocol" if fault else self._cause())
+        error.data.capsule = self._capsule
         for timer in (self._killer, *(call.deadline for call in (*self._sent.values(), *self._queue))):
             if timer is not None:
                 timer.cancel()

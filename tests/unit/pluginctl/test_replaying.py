@@ -1,5 +1,6 @@
 """Which steps a capsule leads to, who answers the guest, and what is made of the outcome."""
 
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -9,8 +10,21 @@ from tests.fakes.capsules import capsule as blank
 
 from pluginctl.replaying import script as s
 from pluginctl.replaying.answers import Answers
+from pluginctl.replaying.player import settings
+from pluginctl.replaying.private import toml
+from pluginctl.replaying.source import Found
 from pluginctl.replaying.verdict import Outcome, judge
-from plugind_protocol.capsule import CallRecord, Capsule, ExitRecord, FrameRecord, HostCallRecord, Payload, WindowRecord
+from plugind import config
+from plugind_protocol.capsule import (
+    CallRecord,
+    Capsule,
+    EngineRecord,
+    ExitRecord,
+    FrameRecord,
+    HostCallRecord,
+    Payload,
+    WindowRecord,
+)
 from plugind_protocol.errors import HostUnavailable, InvalidState, PermissionDenied, PlugindError
 from plugind_protocol.worker import Window
 
@@ -48,6 +62,28 @@ def actions(capsule: Capsule) -> list[Any]:
 
 def names(capsule: Capsule) -> list[str]:
     return [getattr(action, "name", type(action).__name__) for action in actions(capsule)]
+
+
+# --- the private daemon
+
+
+@pytest.mark.parametrize(
+    ("engine", "interpreter", "of_wasmer"),
+    [
+        ("wasmer", '/op "t"/python3.10', '/op "t"/python3.10'),
+        ("wasmer", None, None),
+        ("wasmtime", "/usr/bin/python3.13", None),  # the private daemon has its own
+    ],
+)
+def test_the_private_daemon_runs_the_engine_that_failed(
+    tmp_path: Path, engine: str, interpreter: str | None, of_wasmer: str | None
+) -> None:
+    capsule = msgspec.structs.replace(blank("x", "a-b"), engine=EngineRecord(name=engine, version="1", settings="x"))
+    file = tmp_path / "plugind.toml"
+    file.write_text(toml(settings(Found(capsule, None, None, interpreter))))
+    engines = config.load({"config": str(file)}, {}).engines
+    assert engines.plugins == {"a-b": engine}
+    assert engines.wasmer.interpreter == of_wasmer
 
 
 # --- script

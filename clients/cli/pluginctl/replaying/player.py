@@ -2,7 +2,7 @@
 
 import hashlib
 from pathlib import Path
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -22,6 +22,8 @@ from plugind_protocol.methods import FrameRef, FrameWindow, LimitChanges
 _PATTERN: Final = bytes((i * 31 + (i >> 8) * 7) & 0x3F for i in range(1 << 16))
 """Stands in for a frame that was not kept. Below 0x40, so that no float of it is infinite or no number."""
 _MANY: Final = 1_000_000
+_OWN_ENGINE: Final = "wasmtime"
+"""Runs by the daemon's own Python."""
 
 
 async def replay(found: Found, folder: Path, *, sandbox: str | None = None) -> Verdict:
@@ -37,21 +39,30 @@ async def replay(found: Found, folder: Path, *, sandbox: str | None = None) -> V
     """
     capsule = found.capsule
     plan = script(capsule)
-    hooks = [call.timeout_ms for call in capsule.calls if call.step == "hook"]
-    settings = {
-        "supervision": {
-            "max_restarts": _MANY,
-            "backoff_first_seconds": 0.001,
-            "hook_timeout_seconds": max([*hooks, 10_000.0]) / 1000,
-        },
-    }
     answers = Answers(plan.calls)
-    async with private_daemon(capsule.engine.name, settings, sandbox=sandbox) as socket:
+    async with private_daemon(capsule.engine.name, settings(found), sandbox=sandbox) as socket:
         handlers: dict[str, Handler] = dict.fromkeys(NAMESPACES, answers.answer)
         opened = AsyncClient.connect(socket, name="pluginctl-replay", version=__version__, handlers=handlers)
         async with opened as client:
             player = _Player(client, found, plan, answers)
             return await player.play(folder)
+
+
+def settings(found: Found) -> dict[str, dict[str, Any]]:
+    """Return what the private daemon's configuration says beside its defaults, by table."""
+    capsule = found.capsule
+    hooks = [call.timeout_ms for call in capsule.calls if call.step == "hook"]
+    tables: dict[str, dict[str, Any]] = {
+        "supervision": {
+            "max_restarts": _MANY,
+            "backoff_first_seconds": 0.001,
+            "hook_timeout_seconds": max([*hooks, 10_000.0]) / 1000,
+        },
+        "engines.plugins": {capsule.plugin_id: capsule.engine.name},  # the manifest may name another
+    }
+    if capsule.engine.name != _OWN_ENGINE and found.interpreter is not None:
+        tables[f"engines.{capsule.engine.name}"] = {"interpreter": found.interpreter}
+    return tables
 
 
 class _Player:

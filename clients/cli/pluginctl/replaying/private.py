@@ -43,7 +43,7 @@ async def private_daemon(
     with tempfile.TemporaryDirectory(prefix="plugind-replay-") as name:
         folder = Path(name)
         config = folder / "plugind.toml"
-        config.write_text(_toml(settings), "utf-8")
+        config.write_text(toml(settings), "utf-8")
         command = [sys.executable, "-m", "plugind", "--exit-with-stdin", "--engine", engine, "--config", str(config)]
         command += ["--socket", str(folder / "s"), "--data-dir", str(folder / "data")]
         command += ["--sandbox", sandbox] if sandbox is not None else []
@@ -82,10 +82,10 @@ def _environment() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if key not in ("PLUGIND_SOCKET", "PLUGIND_DATA_DIR")}
 
 
-def _toml(settings: Mapping[str, Mapping[str, Any]]) -> str:
-    """Tables of numbers and booleans: JSON's words for those are TOML's too."""
+def toml(settings: Mapping[str, Mapping[str, Any]]) -> str:
+    """Tables of numbers, booleans and texts: JSON's words for those are TOML's too."""
     lines = []
     for table, values in settings.items():
         lines.append(f"[{table}]")
-        lines += [f"{key} = {msgspec.json.encode(value).decode()}" for key, value in values.items()]
+        lines += [f'"{key}" = {msgspec.json.encode(value).decode()}' for key, value in values.items()]
     return "\n".join(lines) + "\n"

@@ -1,5 +1,6 @@
 """Finds a capsule, its frame, and the package that failed."""
 
+import contextlib
 import hashlib
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import msgspec
 
 from pluginctl.context import Invocation
 from pluginctl.failure import CommandFailed
-from plugind_client import Disconnected
+from plugind_client import Client, Disconnected
 from plugind_protocol import capsule as capsules
 from plugind_protocol import manifest
 from plugind_protocol.capsule import FRAME_SUFFIX, SUFFIX, Capsule, CapsuleUnreadableError
@@ -21,6 +22,8 @@ class Found(msgspec.Struct, frozen=True):
     frame: Path | None
     package: Path | None
     """Where the daemon still has the package."""
+    interpreter: str | None
+    """The Python by which the daemon runs the engine that failed; None where there is no daemon, or it has not."""
 
 
 def find(invocation: Invocation, name: str) -> Found:
@@ -39,13 +42,14 @@ def find(invocation: Invocation, name: str) -> Found:
     if not path.is_file():
         with invocation.connect() as client:
             file = client.capsules_get(name)
-        return Found(file.capsule, _path(file.frame), _path(file.package))
+            return Found(file.capsule, _path(file.frame), _path(file.package), _interpreter(client, file.capsule))
     try:
         capsule = capsules.decode(path.read_bytes())
     except (OSError, CapsuleUnreadableError) as exc:
         raise CommandFailed(f"{name}: {exc}") from exc
     frame = path.with_name(path.name.removesuffix(SUFFIX) + FRAME_SUFFIX)
-    return Found(capsule, frame if capsule.frame_kept and frame.is_file() else None, _installed(invocation, capsule))
+    kept = frame if capsule.frame_kept and frame.is_file() else None
+    return Found(capsule, kept, *_known_to_a_daemon(invocation, capsule))
 
 
 def folder_of(found: Found, given: Path | None) -> Path:
@@ -78,13 +82,19 @@ def folder_of(found: Found, given: Path | None) -> Path:
     return folder.absolute()
 
 
-def _installed(invocation: Invocation, capsule: Capsule) -> Path | None:
-    """Ask a daemon, if one runs, whether it still has the package of a capsule that came as a file."""
-    try:
-        with invocation.connect() as client:
-            return _path(client.capsules_get(capsule.id).package)
-    except (PlugindError, Disconnected):
-        return None
+def _known_to_a_daemon(invocation: Invocation, capsule: Capsule) -> tuple[Path | None, str | None]:
+    """Ask a daemon, if one runs, for the package of a capsule that came as a file, and for its engine's Python."""
+    package = interpreter = None
+    with contextlib.suppress(PlugindError, Disconnected), invocation.connect() as client:
+        interpreter = _interpreter(client, capsule)
+        package = _path(client.capsules_get(capsule.id).package)
+    return package, interpreter
+
+
+def _interpreter(client: Client, capsule: Capsule) -> str | None:
+    engines = {engine.name: engine for engine in client.daemon_status().engines}
+    engine = engines.get(capsule.engine.name)
+    return engine.interpreter or None if engine is not None else None
 
 
 def _path(text: str | None) -> Path | None:

@@ -120,6 +120,7 @@ class Owner:
         self.dropped_count = 0
         self.ends: list[tuple[str, bool]] = []
         self.traps: list[str] = []
+        self.capsules: list[str | None] = []
         self.reported = asyncio.Event()
 
     def host_call(self, _worker: Worker, number: int, method: bytes, params: bytes) -> None:
@@ -136,8 +137,12 @@ class Owner:
     def trapped(self, _worker: Worker, error: Trap | MemoryLimit) -> None:
         self.traps.append(error.message)
 
+    def overdue(self, _worker: Worker, error: Timeout) -> None:
+        error.data.capsule = "promised"
+
     def ended(self, _worker: Worker, error: WorkerCrashed, *, expected: bool) -> None:
         self.ends.append((error.message.removeprefix("p 1.2.3: "), expected))
+        self.capsules.append(error.data.capsule)
 
 
 class Bench:
@@ -185,6 +190,18 @@ async def test_an_error_comes_back_typed_and_counts(bench: Bench) -> None:
     assert (bench.meter.calls, bench.meter.errors) == (1, 1)
 
 
+async def test_a_worker_cannot_fail_in_anothers_name_or_point_to_anothers_capsule(bench: Bench) -> None:
+    call = bench.worker.call("f", b"null", timeout=LONG)
+    _, number, _ = await bench.peer.next()
+    forged = Overloaded("no", plugin_id="other", version="6.6.6")
+    forged.data.kind, forged.data.capsule = "Trap", "../of-another"
+    bench.peer.error(number, forged)
+    with pytest.raises(Overloaded) as caught:
+        await call
+    data = caught.value.data
+    assert (data.kind, data.plugin_id, data.version, data.capsule) == ("Overloaded", "p", "1.2.3", None)
+
+
 async def test_a_late_call_is_interrupted_and_answered_timeout(bench: Bench) -> None:
     call = bench.worker.call("spin", b"null", timeout=0.01)
     _, number, _ = await bench.peer.next()
@@ -203,10 +220,11 @@ async def test_a_late_call_is_interrupted_and_answered_timeout(bench: Bench) -> 
 async def test_a_worker_that_ignores_the_interrupt_is_killed(bench: Bench) -> None:
     call = bench.worker.call("spin", b"null", timeout=0.01)
     queued = bench.worker.call("f", b"null", timeout=LONG)
-    with pytest.raises(Timeout, match="was killed"):
+    with pytest.raises(Timeout, match="was killed") as late:
         await call
-    with pytest.raises(WorkerCrashed, match="a call did not end in time"):
+    with pytest.raises(WorkerCrashed, match="a call did not end in time") as behind:
         await queued
+    assert [late.value.data.capsule, behind.value.data.capsule, *bench.owner.capsules] == ["promised"] * 3
     assert await bench.crashed() == "a call did not end in time"
     assert await bench.process.exited == -signal.SIGKILL
 
