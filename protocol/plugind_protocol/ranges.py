@@ -3,8 +3,11 @@
 A range is alternatives joined by ``||``; each is comparators that must all hold: ``^1.2 ~1.2.3 1.x >=1 <2.0.0-rc.1
 1.0 - 2.3``. A pre-release matches only where a comparator names a pre-release of the same MAJOR.MINOR.PATCH. Which
 version to choose among those that match is the resolver's affair.
+
+What was parsed once is remembered, and versions are compared by `key`: a range is asked about thousands of versions.
 """
 
+import functools
 import operator
 import re
 from collections.abc import Callable
@@ -37,7 +40,16 @@ _GAP_AFTER_OP: Final = re.compile(r"(?<![v=<>])([<>]=?|=) ([v= ]*[0-9xX*])")
 _GAP_AFTER_TILDE: Final = re.compile(r"(?:~>?) ")
 _STAR: Final = re.compile(r"[<>]?=? ?\*")
 
-_COMPARE: Final[dict[str, Callable[[int, int], bool]]] = {
+_TAG: Final = re.compile(r"[a-zA-Z]{2}[a-zA-Z0-9._-]*")
+_ELSEWHERE: Final = re.compile(r"[a-z][a-z+]*:.*")
+
+_SHORT: Final = 64
+"""Characters of texts that are remembered: what is longer is nobody's honest range, and would fill memory."""
+
+Key = tuple[int, int, int, bool, tuple[tuple[int, float, str], ...]]
+"""MAJOR, MINOR, PATCH, whether it is a release, and the parts of the pre-release: numbers first, then words."""
+
+_COMPARE: Final[dict[str, Callable[[Key, Key], bool]]] = {
     "=": operator.eq,
     "<": operator.lt,
     "<=": operator.le,
@@ -55,10 +67,16 @@ class Comparator(msgspec.Struct, frozen=True):
     op: str
     """One of ``= < <= > >=``."""
     version: semver.Version
+    key: Key
+    """Of the version."""
 
     def matches(self, version: semver.Version) -> bool:
         """Whether ``version`` stands in this relation to ours; pre-releases are ordered, not excluded."""
-        return _COMPARE[self.op](version.compare(self.version), 0)
+        return self.admits(key(version))
+
+    def admits(self, key: Key) -> bool:
+        """As `matches`, for the key of a version."""
+        return _COMPARE[self.op](key, self.key)
 
     def __str__(self) -> str:
         return f"{self.op.removeprefix('=')}{self.version}"
@@ -78,10 +96,26 @@ class Range(msgspec.Struct, frozen=True):
         Args:
             version: Any version; its build metadata plays no part.
         """
-        return any(_holds(alternative, version) for alternative in self.alternatives)
+        return self.admits(key(version))
+
+    def admits(self, key: Key) -> bool:
+        """As `matches`, for the key of a version."""
+        return any(_holds(alternative, key) for alternative in self.alternatives)
 
     def __str__(self) -> str:
         return self.text
+
+
+def key(version: semver.Version) -> Key:
+    """Return what versions are ordered by: the precedence of Semantic Versioning, as npm computes it.
+
+    Args:
+        version: Any version; its build metadata plays no part.
+    """
+    words = str(version.prerelease).split(".") if version.prerelease else ()
+    # npm compares numbers as JavaScript has them: beyond 2**53 some are equal that do not look so
+    parts = tuple((0, float(word), "") if word.isdecimal() else (1, 0.0, word) for word in words)
+    return version.major, version.minor, version.patch, not parts, parts
 
 
 def parse(text: str) -> Range:
@@ -98,6 +132,10 @@ def parse(text: str) -> Range:
     """
     if len(text) > MAX_RANGE_LENGTH or not text.isascii():
         raise ValueError(f"a version range has at most {MAX_RANGE_LENGTH} ASCII characters")
+    return _parse_remembered(text) if len(text) <= _SHORT else _parse(text)
+
+
+def _parse(text: str) -> Range:
     words = " ".join(text.split())
     alternatives = tuple(_alternative(part.strip()) for part in words.split("||"))
     if () in alternatives:  # anything goes: then no alternative adds pre-releases either
@@ -120,18 +158,25 @@ def parse_version(text: str) -> semver.Version:
     """
     if len(text) > MAX_VERSION_LENGTH or not text.isascii() or not semver.Version.is_valid(text):
         raise ValueError(f"{text[:MAX_VERSION_LENGTH]!r} is not a semantic version (MAJOR.MINOR.PATCH)")
+    return _version_remembered(text) if len(text) <= _SHORT else _version(text)
+
+
+def _version(text: str) -> semver.Version:
     version = semver.Version.parse(text)
-    _check_numbers(version)
+    _check_version(version)
     return version
 
 
-def _holds(alternative: tuple[Comparator, ...], version: semver.Version) -> bool:
-    if not all(comparator.matches(version) for comparator in alternative):
-        return False
-    return not version.prerelease or any(
-        comparator.version.prerelease and comparator.version.to_tuple()[:3] == version.to_tuple()[:3]
-        for comparator in alternative
-    )
+_parse_remembered: Final = functools.lru_cache(maxsize=4096)(_parse)
+_version_remembered: Final = functools.lru_cache(maxsize=4096)(_version)
+
+
+def _holds(alternative: tuple[Comparator, ...], key: Key) -> bool:
+    for comparator in alternative:
+        if not _COMPARE[comparator.op](key, comparator.key):
+            return False
+    released = key[3]
+    return released or any(not other.key[3] and other.key[:3] == key[:3] for other in alternative)
 
 
 def _alternative(text: str) -> tuple[Comparator, ...]:
@@ -163,9 +208,18 @@ def _exact(word: str) -> tuple[Comparator, ...]:
         return ()
     match = _EXACT.fullmatch(word)
     if match is None:
-        raise ValueError(f"{word!r} is not part of a version range")
+        raise ValueError(f"{word!r} {_fault(word)}")
     op, major, minor, patch, prerelease = match.groups()
     return (_comparator(op or "=", int(major), int(minor), int(patch), prerelease),)
+
+
+def _fault(word: str) -> str:
+    """Say what a word is that is not part of a range."""
+    if _ELSEWHERE.fullmatch(word):
+        return "says where to get a plugin; give the range of its versions, such as ^1.2.0"
+    if _TAG.fullmatch(word):
+        return "is a tag, not versions; give a range such as ^1.2.0, or * for the newest"
+    return "is not part of a version range"
 
 
 def _partial(op: str, parts: _Parts) -> tuple[Comparator, ...]:
@@ -253,10 +307,12 @@ def _number(part: str | None) -> int:
 
 def _comparator(op: str, major: int, minor: int, patch: int, prerelease: str | None = None) -> Comparator:
     version = semver.Version(major, minor, patch, prerelease)
-    _check_numbers(version)
-    return Comparator(op, version)
+    _check_version(version)
+    return Comparator(op, version, key(version))
 
 
-def _check_numbers(version: semver.Version) -> None:
+def _check_version(version: semver.Version) -> None:
+    if len(str(version)) > MAX_VERSION_LENGTH:
+        raise ValueError(f"a version has at most {MAX_VERSION_LENGTH} characters")
     if max(version.major, version.minor, version.patch) > MAX_NUMBER:
         raise ValueError(f"a number of a version is over {MAX_NUMBER}")
