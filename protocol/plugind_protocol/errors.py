@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from plugind_protocol.conflicts import Conflict
+
 
 class ErrorObject(msgspec.Struct, omit_defaults=True):
     """The ``error`` member of a JSON-RPC response."""
@@ -35,6 +37,8 @@ class ErrorData(msgspec.Struct, rename="camel", omit_defaults=True):
     capsule: str | None = None
     """Id of the crash capsule, for Trap, MemoryLimit, WorkerCrashed, and a Timeout that ended in the worker's end:
     ``capsules.get`` has it."""
+    conflict: Conflict | None = None
+    """What excludes each other, for DependencyConflict."""
 
 
 class PlugindError(Exception):
@@ -49,6 +53,7 @@ class PlugindError(Exception):
         path: JSON path of the offending value.
         stack: Guest stack, innermost frame first.
         error: The plugin's own error object.
+        conflict: What excludes each other, for DependencyConflict.
     """
 
     code: ClassVar[int] = -32603
@@ -65,6 +70,7 @@ class PlugindError(Exception):
         path: str | None = None,
         stack: list[str] | None = None,
         error: ErrorObject | None = None,
+        conflict: Conflict | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -77,6 +83,7 @@ class PlugindError(Exception):
             path=path,
             stack=stack,
             error=error,
+            conflict=conflict,
         )
 
     @property
@@ -222,6 +229,7 @@ class DependencyConflict(PlugindError):
     """Dependencies cannot be satisfied together."""
 
     code = -32014
+    default_hint = "data.conflict names what excludes each other; give up one of it, or offer further versions."
 
 
 class PackageInvalid(PlugindError):

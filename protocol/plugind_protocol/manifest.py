@@ -18,6 +18,8 @@ MAX_MANIFEST_BYTES: Final = 256 * 1024
 MAX_NAME_LENGTH: Final = 214
 API_VERSION: Final = "1.0"
 """Version of the plugin API that this host implements."""
+SDK_NAME: Final = "@timeline-studio/sdk"
+"""The plugin API as a dependency: the host provides it, in the version of `API_VERSION`."""
 
 ABIS: Final = ("timeline", "numeric", "javascript", "extism")
 

@@ -29,9 +29,7 @@ def test_the_corpus_is_large_enough() -> None:
 def test_ranges_match_what_npm_says() -> None:
     wrong = {
         text: [
-            str(version)
-            for version, admitted in zip(VERSIONS, row, strict=True)
-            if parsed.matches(version) != admitted
+            str(version) for version, admitted in zip(VERSIONS, row, strict=True) if parsed.matches(version) != admitted
         ]
         for text, row in MATCHES.items()
         for parsed in [ranges.parse(text)]
