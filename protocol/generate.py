@@ -1,4 +1,4 @@
-"""Writes what is generated from the protocol package and checked in: ``protocol/schema/*.json``.
+"""Writes what is generated from the protocol package and checked in: ``protocol/schema/*.json`` and pages of ``docs``.
 
 python protocol/generate.py            write the files
 python protocol/generate.py --check    fail if they are not what would be written
@@ -12,42 +12,46 @@ from pathlib import Path
 from typing import Any, Final
 
 from plugind_protocol import manifest_schema, openrpc
+from plugind_protocol.host import document as host_document
+from plugind_protocol.host import page as host_page
 
 FOLDER: Final = Path(__file__).parent / "schema"
+DOCS: Final = Path(__file__).parent.parent / "docs"
 FILES: Final[dict[str, Callable[[], dict[str, Any]]]] = {
     "openrpc.json": openrpc.document,
     "manifest.schema.json": manifest_schema.document,
+    "host.schema.json": host_document.document,
 }
+PAGES: Final[dict[str, Callable[[], str]]] = {"host-api.md": host_page.page}
 
 
 def render(document: dict[str, Any]) -> str:
-    """Return the text of a file."""
+    """Return the text of a schema."""
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def stale(folder: Path) -> list[str]:
-    """Return the names of files in a folder that are missing or not what would be written."""
-    return [
-        name
-        for name, build in FILES.items()
-        if not (folder / name).is_file() or (folder / name).read_text("utf-8") != render(build())
-    ]
+def stale(folder: Path, docs: Path = DOCS) -> dict[Path, str]:
+    """Return the files that are missing or not what would be written, with what would be."""
+    wanted = {folder / name: render(build()) for name, build in FILES.items()}
+    wanted |= {docs / name: build() for name, build in PAGES.items()}
+    return {path: text for path, text in wanted.items() if not path.is_file() or path.read_text("utf-8") != text}
 
 
 def main(arguments: list[str]) -> int:
     """Write or check the files; return the exit status."""
-    parser = argparse.ArgumentParser(description="Generate protocol/schema.")
+    parser = argparse.ArgumentParser(description="Generate protocol/schema and pages of docs.")
     parser.add_argument("--check", action="store_true", help="write nothing; fail if a file is stale")
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="where the files lie")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where the schemas lie")
+    parser.add_argument("--docs", type=Path, default=DOCS, help="where the pages lie")
     options = parser.parse_args(arguments)
-    names = stale(options.folder)
+    files = stale(options.folder, options.docs)
     if options.check:
-        for name in names:
-            sys.stderr.write(f"{options.folder / name} is stale; run: python protocol/generate.py\n")
-        return 1 if names else 0
-    options.folder.mkdir(parents=True, exist_ok=True)
-    for name in names:
-        (options.folder / name).write_text(render(FILES[name]()), "utf-8")
+        for path in files:
+            sys.stderr.write(f"{path} is stale; run: python protocol/generate.py\n")
+        return 1 if files else 0
+    for path, text in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
     return 0
 
 

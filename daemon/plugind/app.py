@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import anyio
 import anyio.abc
@@ -20,8 +19,11 @@ import structlog
 
 from plugind.config import Config, default_data_dir
 from plugind.errors import StartupError
-from plugind.host.editor import Ask, Editor
+from plugind.host import system
+from plugind.host.caller import Caller
+from plugind.host.editor import Editor
 from plugind.host.effects import EffectRegistry
+from plugind.host.providers import Absence, Providers
 from plugind.host.router import HostRouter
 from plugind.listen.endpoint import Endpoint, resolve
 from plugind.listen.serve import serve
@@ -38,6 +40,8 @@ from plugind.services.catalog import Catalog
 from plugind.services.console import Console
 from plugind.services.daemon import DaemonService, Identity
 from plugind.services.effects import EffectsService
+from plugind.services.events import EventsService
+from plugind.services.hosting import HostCalls
 from plugind.services.permissions import PermissionsService
 from plugind.services.plugins import PluginsService
 from plugind.services.runtime import Environment
@@ -49,8 +53,10 @@ from plugind.supervisor.engines import Engines
 from plugind.supervisor.pool import Pool, Timings
 from plugind.supervisor.windows import WindowFolder
 from plugind_protocol import PROTOCOL_VERSION
-from plugind_protocol.errors import HostUnavailable, PackageInvalid
+from plugind_protocol.errors import PackageInvalid
+from plugind_protocol.host.effects import EffectDefinition, EffectHandle
 from plugind_protocol.methods import EffectsChanged, SandboxInfo, State, StateChanged
+from plugind_protocol.permissions import Permission
 from plugind_protocol.worker import ZygoteReady
 
 _SHORTEST_HOOK_SECONDS = 0.25
@@ -107,7 +113,11 @@ async def _serve(
     stop: anyio.Event,
 ) -> None:
     """Build the daemon, serve until told to stop, and take everything down in the opposite order."""
-    sessions = Sessions()
+    providers = Providers(
+        lambda changed: sessions.broadcast("host.changed", changed),
+        absence=Absence(unavailable=config.providers.unavailable, wait_seconds=config.providers.wait_seconds),
+    )
+    sessions = Sessions(lambda session: providers.offer(session, session.provides, reserve=session.fallback))
     cache = ArtefactCache(_cache_dir(config, data_dir) / "modules", max_bytes=config.cache_bytes)
     database = Database(data_dir / "state.db")
     engines = Engines(wasmer=config.engines.wasmer.interpreter)
@@ -145,6 +155,7 @@ async def _serve(
             pool=pool,
             windows=windows,
             sessions=sessions,
+            providers=providers,
             tasks=tasks,
             stop=stop,
         )
@@ -207,6 +218,7 @@ class _Parts:
         pool: Pool,
         windows: WindowFolder,
         sessions: Sessions,
+        providers: Providers,
         tasks: anyio.abc.TaskGroup,
         stop: anyio.Event,
     ) -> None:
@@ -227,7 +239,7 @@ class _Parts:
         )
         environment = Environment(
             pool=pool,
-            router=HostRouter(Editor(_asker(sessions)), effects),
+            host_calls=HostCalls(_router(providers, effects, ledger)),
             effects=effects,
             tasks=tasks,
             announce=_announcer(sessions),
@@ -250,6 +262,7 @@ class _Parts:
             catalog=self.catalog,
             console=console,
             sessions=sessions,
+            providers=providers,
             compiler=pool.compiler,
             shutdown=stop.set,
         )
@@ -257,7 +270,13 @@ class _Parts:
         plugins = PluginsService(self.catalog, self.permissions)
         frames = EffectsService(self.catalog, effects, windows)
         self._dispatcher = _dispatcher(
-            daemon, plugins=plugins, permissions=self.permissions, frames=frames, console=console, capsules=capsules
+            daemon,
+            plugins=plugins,
+            permissions=self.permissions,
+            frames=frames,
+            console=console,
+            capsules=capsules,
+            events=EventsService(),
         )
         self._config = config
         self._sessions = sessions
@@ -276,6 +295,7 @@ def _dispatcher(
     frames: EffectsService,
     console: Console,
     capsules: Capsules,
+    events: EventsService,
 ) -> Dispatcher:
     return Dispatcher(
         control={
@@ -311,19 +331,27 @@ def _dispatcher(
             "console.clear": console.clear,
             "capsules.list": capsules.list,
             "capsules.get": capsules.get,
+            "events.publish": events.publish,
         },
         hot={"plugins.call": plugins.call, "effects.process": frames.process},
     )
 
 
-def _asker(sessions: Sessions) -> Ask:
-    async def ask(namespace: str, method: str, params: Any) -> msgspec.Raw:
-        provider = sessions.provider(namespace)
-        if provider is None:
-            raise HostUnavailable(f"{method}: no connected client provides {namespace!r}")
-        return await provider.request(method, params)
+def _router(providers: Providers, effects: EffectRegistry, ledger: Ledger) -> HostRouter:
+    def register(caller: Caller, definition: EffectDefinition) -> EffectHandle:
+        return EffectHandle(effect=effects.register(caller.plugin_id, definition))
 
-    return ask
+    def used(plugin_id: str, permission: Permission, method: str, allowed: bool, detail: str) -> None:  # noqa: FBT001  # as the router calls it
+        ledger.note(plugin_id, permission.name, method, allowed=allowed, detail=detail or None)
+
+    return HostRouter(
+        Editor(providers),
+        {
+            "effects.register": register,
+            "system.getInfo": system.info,
+        },
+        used=used,
+    )
 
 
 def _announcer(sessions: Sessions) -> Callable[[str, State, State, str | None], None]:

@@ -87,6 +87,15 @@ class Supervision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """What to do with an earlier good version when the current one is quarantined."""
 
 
+class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the daemon deals with the clients that answer plugins: editors, and what stands in for one."""
+
+    unavailable: Literal["fail", "wait"] = "fail"
+    """Whether what a plugin asks fails at once where no client answers it, or waits for one to come."""
+    wait_seconds: Annotated[float, Meta(ge=0, le=3600)] = 10.0
+    """How long it waits; the deadline of the plugin's call counts besides."""
+
+
 class CapsuleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What crash capsules hold, and how many are kept."""
 
@@ -136,6 +145,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     capsule_redact: list[str] = []
     """Further keys whose values stay out of capsules, as shell patterns."""
     capsules: CapsuleSettings = CapsuleSettings()
+    providers: ProviderSettings = ProviderSettings()
     wire: WireLimits = WireLimits()
     supervision: Supervision = Supervision()
     engines: EngineSettings = EngineSettings()

@@ -1,6 +1,7 @@
-"""The method table: every method's name, params, result, permission and path in one value each.
+"""The method table: every method that clients call, with its params, result and path in one value each.
 
-The daemon dispatches by it, the clients are typed by it, and OpenRPC and the JSON Schemas are generated from it.
+The daemon dispatches by it, the clients are typed by it, and OpenRPC and the JSON Schemas are generated from it. What
+guests may call is in `plugind_protocol.host`.
 """
 
 import enum
@@ -10,17 +11,12 @@ import msgspec
 
 from plugind_protocol.capsule import Capsule, CapsuleId, CapsuleInfo
 from plugind_protocol.frames import PixelFormat
+from plugind_protocol.host.effects import EffectParameter
+from plugind_protocol.host.events import EventEmitted, PublishEvent
 from plugind_protocol.manifest import Limits
 from plugind_protocol.presets import PresetName
+from plugind_protocol.table import Empty, Method, Params, Path, Struct, table
 from plugind_protocol.worker import MissingLayer
-
-
-class Struct(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True, kw_only=True):
-    """Base of params and results: camelCase on the wire."""
-
-
-class Params(Struct, frozen=True, forbid_unknown_fields=True):
-    """Base of params: a misspelt name is an error, not a default."""
 
 
 class State(enum.StrEnum):
@@ -35,15 +31,6 @@ class State(enum.StrEnum):
     ACTIVE = "active"
     ERROR = "error"
     UPDATING = "updating"
-
-
-class Path(enum.Enum):
-    """How the daemon dispatches a method."""
-
-    CONTROL = "control"
-    """Through the control dispatcher, params validated whole."""
-    HOT = "hot"
-    """Decoded directly; payloads stay bytes."""
 
 
 # --- shared values ----------------------------------------------------------------------------------------------
@@ -137,6 +124,7 @@ class PluginInfo(Struct, frozen=True, omit_defaults=False):
 # --- session ----------------------------------------------------------------------------------------------------
 
 Namespace = Literal["timeline", "effects", "ui", "media"]
+"""What a client may provide for plugins."""
 
 
 class ClientInfo(Params, frozen=True):
@@ -212,10 +200,6 @@ class CancelRequest(Params, frozen=True):
 # --- daemon -----------------------------------------------------------------------------------------------------
 
 
-class Empty(Params, frozen=True):
-    """No params."""
-
-
 class CacheInfo(Struct, frozen=True, omit_defaults=False):
     """The cache of compiled modules; counts are since the daemon's start."""
 
@@ -249,6 +233,8 @@ class DaemonStatus(Struct, frozen=True, omit_defaults=False):
     sandbox: SandboxInfo
     engines: list[EngineInfo]
     cache: CacheInfo
+    providers: dict[str, ClientInfo | None] = {}
+    """Who answers each host namespace; null for nobody."""
 
 
 class PluginMetrics(Struct, frozen=True, omit_defaults=False):
@@ -366,33 +352,6 @@ class PresetInfo(Struct, frozen=True, omit_defaults=False):
 
 
 # --- effects and frames -----------------------------------------------------------------------------------------
-
-
-class EffectParameter(Struct, frozen=True):
-    """One parameter of an effect, for the editor's controls."""
-
-    name: str
-    type: Literal["float", "int", "bool", "color", "choice", "string"] = "float"
-    default: Any = None
-    min: float | None = None
-    max: float | None = None
-    choices: list[str] = []
-    label: str = ""
-
-
-class EffectDefinition(Struct, frozen=True):
-    """What a plugin registers (``effects.register``)."""
-
-    id: str
-    name: str = ""
-    category: str = ""
-    parameters: list[EffectParameter] = []
-
-
-class EffectHandle(Struct, frozen=True):
-    """Answer to ``effects.register``: the number `plugin_process_frame` is called with."""
-
-    effect: int
 
 
 class Effect(Struct, frozen=True, omit_defaults=False):
@@ -574,6 +533,16 @@ class ResourceWarning(Struct, frozen=True, omit_defaults=False):  # noqa: A001  
     """ISO 8601, UTC."""
 
 
+class HostChanged(Struct, frozen=True, omit_defaults=False):
+    """Who answers a host namespace changed."""
+
+    namespace: Namespace
+    provider: ClientInfo | None
+    """The client that answers now; null for nobody."""
+    reason: str
+    """Why, in words."""
+
+
 class EffectsChanged(Struct, frozen=True, omit_defaults=False):
     """The effects a plugin offers changed."""
 
@@ -581,40 +550,10 @@ class EffectsChanged(Struct, frozen=True, omit_defaults=False):
     effects: list[str]
 
 
-# --- host methods (what guests call) ----------------------------------------------------------------------------
-
-
-class SystemInfo(Struct, frozen=True, omit_defaults=False):
-    """What a plugin may know of the machine."""
-
-    os: str
-    arch: str
-    cpu_count: int
-    daemon_version: str
-    api_version: str
-
-
 # --- the table --------------------------------------------------------------------------------------------------
 
 
-class Method(msgspec.Struct, frozen=True):
-    """One row of the table."""
-
-    name: str
-    params: type
-    result: Any
-    """A type; ``Any`` where the result is the plugin's or the editor's own."""
-    summary: str
-    path: Path = Path.CONTROL
-    permission: str | None = None
-    """What a plugin must have been granted, for host methods."""
-
-
-def _table(*rows: Method) -> dict[str, Method]:
-    return {row.name: row for row in rows}
-
-
-METHODS: Final = _table(
+METHODS: Final = table(
     Method("initialize", Initialize, InitializeResult, "Open a session and say what this client provides."),
     Method("rpc.discover", Empty, dict[str, Any], "Describe every method, as OpenRPC 1.3."),
     Method("daemon.status", Empty, DaemonStatus, "Health of the daemon."),
@@ -649,42 +588,22 @@ METHODS: Final = _table(
     Method("console.clear", ConsoleClear, None, "Empty the console."),
     Method("capsules.list", CapsulesList, list[CapsuleInfo], "Crash capsules, newest first."),
     Method("capsules.get", CapsulesGet, CapsuleFile, "Read one crash capsule."),
+    Method("events.publish", PublishEvent, None, "Tell plugins something, as the editor."),
 )
 """What clients may call."""
 
-HOST_METHODS: Final = _table(
-    Method("timeline.getState", Empty, Any, "The whole timeline.", permission="timeline.read"),
-    Method("timeline.getCurrentTime", Empty, Any, "The playhead.", permission="timeline.read"),
-    Method("timeline.getSelectedClips", Empty, Any, "The selected clips.", permission="timeline.read"),
-    Method("timeline.addClip", dict[str, Any], Any, "Add a clip to a track.", permission="timeline.write"),
-    Method("timeline.removeClip", dict[str, Any], Any, "Remove a clip.", permission="timeline.write"),
-    Method("timeline.updateClip", dict[str, Any], Any, "Change a clip.", permission="timeline.write"),
-    Method("media.getInfo", dict[str, Any], Any, "Streams and duration of a media file.", permission="media.read"),
-    Method("media.generateThumbnail", dict[str, Any], Any, "A picture of one frame.", permission="media.read"),
-    Method("effects.register", EffectDefinition, EffectHandle, "Offer an effect.", permission="effects.create"),
-    Method("effects.create", dict[str, Any], Any, "Create an effect instance.", permission="effects.create"),
-    Method("effects.applyToClip", dict[str, Any], Any, "Put an effect on a clip.", permission="effects.apply"),
-    Method("ui.createPanel", dict[str, Any], Any, "Open a panel.", permission="ui.create"),
-    Method("ui.showDialog", dict[str, Any], Any, "Ask the user something.", permission="ui.dialog"),
-    Method("ui.addMenuItem", dict[str, Any], Any, "Add a menu item.", permission="ui.create"),
-    Method("ui.removeMenuItem", dict[str, Any], Any, "Remove a menu item.", permission="ui.create"),
-    Method("ui.showNotification", dict[str, Any], Any, "Tell the user something.", permission="ui.create"),
-    Method("ui.pickFile", dict[str, Any], Any, "Let the user pick a file.", permission="ui.dialog"),
-    Method("ui.pickDirectory", dict[str, Any], Any, "Let the user pick a folder.", permission="ui.dialog"),
-    Method("system.getInfo", Empty, SystemInfo, "The machine and the host.", permission="system.info"),
-)
-"""What a guest may ask for by ``timeline.host_call``; all but ``effects.register`` and ``system.*`` go to a client."""
-
-NOTIFICATIONS: Final = _table(
+NOTIFICATIONS: Final = table(
     Method("plugins.stateChanged", StateChanged, None, "A plugin went from one state to another."),
     Method("plugins.resourceWarning", ResourceWarning, None, "A plugin comes near one of its limits."),
     Method("plugins.console", ConsoleMessage, None, "A plugin logged something."),
     Method("effects.changed", EffectsChanged, None, "The effects a plugin offers changed."),
+    Method("host.changed", HostChanged, None, "Somebody else, or nobody, answers a namespace for plugins now."),
+    Method("events.emitted", EventEmitted, None, "A plugin emitted an event."),
     Method("$/progress", dict[str, Any], None, "Progress of a long request: {token, value}."),
 )
 """What the daemon tells its clients."""
 
-CLIENT_NOTIFICATIONS: Final = _table(
+CLIENT_NOTIFICATIONS: Final = table(
     Method("$/cancelRequest", CancelRequest, None, "Cancel a request of this connection."),
 )
 """What clients may tell the daemon."""

@@ -2,7 +2,8 @@
 
 OpenRPC knows only what a client calls. What goes the other way is described in the same form in extension fields:
 ``x-notifications`` (daemon → client), ``x-clientNotifications`` (client → daemon) and ``x-hostMethods`` (what plugins
-ask for; daemon → client, except those that the daemon answers itself).
+ask for; daemon → client with ``pluginId`` added, except those that the daemon answers itself) and ``x-providerMethods``
+(what the daemon asks a provider of its own accord).
 """
 
 from collections.abc import Iterable
@@ -11,9 +12,9 @@ from typing import Any, Final
 
 import msgspec
 
-from plugind_protocol import PROTOCOL_VERSION, capsule, descriptions, errors, manifest, methods
+from plugind_protocol import PROTOCOL_VERSION, capsule, descriptions, errors, host, manifest, methods
 from plugind_protocol.errors import PlugindError
-from plugind_protocol.methods import Method
+from plugind_protocol.table import HostMethod, Method
 
 OPENRPC_VERSION: Final = "1.3.2"
 
@@ -87,10 +88,18 @@ ERRORS: Final[dict[str, tuple[type[PlugindError], ...]]] = {
     "console.clear": (),
     "capsules.list": (),
     "capsules.get": (),
+    "events.publish": (errors.HostUnavailable,),
 }
 """What each method may answer besides the errors that every method may."""
 
-_HOST_ERRORS: Final = (errors.PermissionDenied, errors.HostUnavailable)
+_BY_KIND: Final = {cls.__name__: cls for cls in errors.BY_CODE.values()}
+
+
+def host_errors(row: HostMethod) -> tuple[type[PlugindError], ...]:
+    """Return what a host method may answer besides the errors that every method may."""
+    denied = () if row.permission is None else (errors.PermissionDenied,)
+    edited = (errors.Timeout,) if row.edits else ()
+    return (*denied, *edited, errors.HostUnavailable, *(_BY_KIND[kind] for kind in row.errors))
 
 
 def document() -> dict[str, Any]:
@@ -112,19 +121,24 @@ def document() -> dict[str, Any]:
         "components": {"schemas": components, "errors": {cls.__name__: _error(cls) for cls in errors.BY_CODE.values()}},
         "x-notifications": _notifications(methods.NOTIFICATIONS.values(), components),
         "x-clientNotifications": _notifications(methods.CLIENT_NOTIFICATIONS.values(), components),
-        "x-hostMethods": [
-            {**_method(row, components, _HOST_ERRORS), "x-permission": row.permission}
-            for row in methods.HOST_METHODS.values()
+        "x-hostMethods": [_host_method(row, components) for row in host.HOST_METHODS.values()],
+        "x-providerMethods": [
+            _method(row, components, (errors.HostUnavailable,)) for row in host.PROVIDER_METHODS.values()
         ],
     }
 
 
 def _schemas() -> dict[str, Any]:
-    tables = (methods.METHODS, methods.NOTIFICATIONS, methods.CLIENT_NOTIFICATIONS, methods.HOST_METHODS)
-    rows = [row for table in tables for row in table.values()]
+    rows: list[Method] = [
+        *methods.METHODS.values(),
+        *methods.NOTIFICATIONS.values(),
+        *methods.CLIENT_NOTIFICATIONS.values(),
+        *host.HOST_METHODS.values(),
+        *host.PROVIDER_METHODS.values(),
+    ]
     types = [one for row in rows for one in (row.params, row.result) if one not in (None, Any)]
     _, components = msgspec.json.schema_components([*types, errors.ErrorData], ref_template=_REF)
-    descriptions.add(components, methods, capsule, manifest, errors)
+    descriptions.add(components, methods, capsule, manifest, errors, *host.MODULES)
     return dict(sorted(components.items()))
 
 
@@ -138,6 +152,23 @@ def _method(row: Method, components: dict[str, Any], raised: tuple[type[PlugindE
         **_params(row, components),
         "result": {"name": "result", "schema": _schema(row.result)},
         "errors": [{"$ref": f"#/components/errors/{cls.__name__}"} for cls in numbered],
+    }
+
+
+def _host_method(row: HostMethod, components: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **_method(row, components, host_errors(row)),
+        "x-permission": row.permission,
+        "x-scope": row.scope,
+        "x-provider": row.provider,
+        "x-edits": row.edits,
+        "examples": [
+            {
+                "name": row.name,
+                "params": [{"name": name, "value": value} for name, value in row.example.params.items()],
+                "result": {"name": "result", "value": row.example.result},
+            }
+        ],
     }
 
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path as FilePath
 from types import TracebackType
@@ -58,9 +58,10 @@ async def wire(
     hot: Mapping[str, HotHandler] | None = None,
     limits: WireLimits | None = None,
     stall_seconds: float = 60.0,
+    on_offer: Callable[[Session], object] = lambda _session: None,
 ) -> AsyncIterator[Wire]:
     """Serve the given handlers; every other method answers InvalidState."""
-    answering, sessions = dispatcher(control, hot), Sessions()
+    answering, sessions = dispatcher(control, hot), Sessions(on_offer)
     async with anyio.create_task_group() as tasks:
 
         def connect() -> Connection:

@@ -221,21 +221,21 @@ async def test_a_crash_during_a_host_call(client: AsyncClient, daemon: Daemon, p
     assert pid is not None
 
     async def timeline(method: str, params: Any) -> Any:
-        if method == "timeline.getState":
-            return {"tracks": 3}
+        if method == "timeline.getSelectedClips":
+            return {"clips": []}
         os.kill(pid, signal.SIGSEGV)
         return await anyio.sleep_forever()
 
     async with AsyncClient.connect(daemon.socket, name="editor", handlers={"timeline": timeline}):
-        asked = {"method": "timeline.getState", "params": {"deep": True}}
-        assert await client.call_plugin("probe", "host", args=asked) == {"tracks": 3}
+        asked = {"method": "timeline.getSelectedClips", "params": {}}
+        assert await client.call_plugin("probe", "host", args=asked) == {"clips": []}
         with pytest.raises(errors.WorkerCrashed) as caught:
             await client.call_plugin("probe", "host", args={"method": "timeline.getCurrentTime", "params": {}})
     calls = (await of(client, caught.value)).capsule.calls
     ((answered,), (open_,)) = (call.host_calls for call in calls[-2:])
-    assert (answered.method, answered.params.text, answered.failed) == ("timeline.getState", '{"deep":true}', False)
+    assert (answered.method, answered.params.text, answered.failed) == ("timeline.getSelectedClips", "{}", False)
     assert answered.answer is not None
-    assert answered.answer.text == '{"tracks":3}'
+    assert answered.answer.text == '{"clips":[]}'
     assert (open_.method, open_.answer) == ("timeline.getCurrentTime", None)
 
 

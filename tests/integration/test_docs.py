@@ -21,7 +21,8 @@ from pluginctl.app import COMMANDS
 from plugind.config import Config, load
 from plugind_client import Client
 from plugind_protocol.errors import BY_CODE
-from plugind_protocol.methods import HOST_METHODS, METHODS, NOTIFICATIONS
+from plugind_protocol.host import HOST_METHODS, PROVIDER_METHODS
+from plugind_protocol.methods import METHODS, NOTIFICATIONS
 from plugind_worker.imports import ALLOWED
 from plugind_worker.lockdown import LAYERS
 
@@ -116,7 +117,8 @@ def shows(expected: str, output: str) -> bool:
 @pytest.mark.parametrize(
     ("page", "names"),
     [
-        ("protocol.md", [*METHODS, *NOTIFICATIONS]),
+        ("protocol.md", [*METHODS, *NOTIFICATIONS, *PROVIDER_METHODS]),
+        ("host-api.md", [*HOST_METHODS, *PROVIDER_METHODS]),
         ("plugin-abi.md", [*HOST_METHODS, *(name for module, name in ALLOWED if module != "timeline")]),
         ("cli.md", list(COMMANDS)),
         ("troubleshooting.md", [kind.__name__ for kind in BY_CODE.values()]),
@@ -130,7 +132,7 @@ def test_tables_miss_nothing(page: str, names: list[str]) -> None:
     assert [name for name in names if name not in words] == []
 
 
-@pytest.mark.parametrize("section", ["limits", "supervision", "wire", "capsules"])
+@pytest.mark.parametrize("section", ["limits", "supervision", "providers", "wire", "capsules"])
 def test_every_setting_is_described_with_its_default(section: str) -> None:
     page = (ROOT / "docs" / "configuration.md").read_text()
     part = page.partition(f"## `[{section}]`")[2].partition("\n## ")[0]

@@ -14,6 +14,8 @@ from plugind_protocol import errors
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
 
+TIME = {"seconds": 1.5, "timecode": "00:00:01:12", "fps": 25.0}
+
 
 @pytest.fixture
 async def probe(client: AsyncClient, plugins: Path) -> Callable[..., Any]:
@@ -37,21 +39,28 @@ async def test_a_request_inside_a_request(client: AsyncClient, daemon: Daemon, p
 
     async def timeline(method: str, params: Any) -> Any:
         asked.append((method, params))
-        return {"tracks": [1, 2], "plugins": len(await asking.list_plugins())}
+        return {**TIME, "plugins": len(await asking.list_plugins())}
 
     async with editor(daemon, "timeline", timeline) as asking:
-        answer = await asking.call_plugin("probe", "host", args={"method": "timeline.getState", "params": {}})
-    assert answer == {"tracks": [1, 2], "plugins": 1}
-    assert asked == [("timeline.getState", {"pluginId": "probe"})]
+        answer = await asking.call_plugin("probe", "host", args={"method": "timeline.getCurrentTime", "params": {}})
+    assert answer == {**TIME, "plugins": 1}
+    assert asked == [("timeline.getCurrentTime", {"pluginId": "probe"})]
 
 
 async def test_params_reach_the_editor_with_the_plugins_name(daemon: Daemon, probe: Callable[..., Any]) -> None:
-    async def timeline(_method: str, params: Any) -> Any:
-        return params
+    asked: list[Any] = []
 
-    async with editor(daemon, "timeline", timeline):
-        answer = await probe("timeline.addClip", {"clip": {"path": "a.mp4"}, "track": 1, "pluginId": "forged"})
-    assert answer == {"clip": {"path": "a.mp4"}, "track": 1, "pluginId": "probe"}
+    async def timeline(_method: str, params: Any) -> Any:
+        asked.append(params)
+        return {"clipId": "c"}
+
+    params = {"clip": {"source": "a.mp4", "start": 0}, "track": 1}
+    async with editor(daemon, "timeline.addClip", timeline):
+        assert await probe("timeline.addClip", params) == {"clipId": "c"}
+        with pytest.raises(errors.PluginError):
+            await probe("timeline.addClip", {**params, "pluginId": "forged"})
+    (got,) = asked
+    assert {key: got[key] for key in ("pluginId", "clip", "track")} == {"pluginId": "probe", **params}
 
 
 async def test_without_an_editor_the_guest_gets_host_unavailable(probe: Callable[..., Any]) -> None:
@@ -87,7 +96,7 @@ async def test_an_editors_error_reaches_the_guest_and_then_the_caller(
 
     async with editor(daemon, "timeline", timeline):
         with pytest.raises(errors.PluginError) as caught:
-            await probe("timeline.removeClip", {"clipId": 5})
+            await probe("timeline.removeClip", {"clipId": "5"})
     inner = caught.value.data.error
     assert inner is not None
     assert (inner.code, inner.message, inner.data["hint"]) == (-32602, "no such clip", "look again")
@@ -95,15 +104,15 @@ async def test_an_editors_error_reaches_the_guest_and_then_the_caller(
 
 async def test_the_newest_editor_answers(daemon: Daemon, probe: Callable[..., Any]) -> None:
     async def first(_method: str, _params: Any) -> Any:
-        return 1
+        return {**TIME, "seconds": 1}
 
     async def second(_method: str, _params: Any) -> Any:
-        return 2
+        return {**TIME, "seconds": 2}
 
     async with editor(daemon, "timeline", first):
         async with editor(daemon, "timeline", second):
-            assert await probe("timeline.getCurrentTime") == 2
-        assert await probe("timeline.getCurrentTime") == 1
+            assert (await probe("timeline.getCurrentTime"))["seconds"] == 2
+        assert (await probe("timeline.getCurrentTime"))["seconds"] == 1
 
 
 async def test_permissions_are_checked_at_every_call(client: AsyncClient, plugins: Path) -> None:
@@ -130,14 +139,13 @@ async def test_revoking_bites_during_a_call(client: AsyncClient, daemon: Daemon,
     await client.install(str(plugins / "probe"), grant="requested")
 
     async def timeline(_method: str, _params: Any) -> Any:
-        return (await asking.revoke("probe", ["timeline.read"])).granted
+        return {**TIME, "granted": (await asking.revoke("probe", ["timeline.read"])).granted}
 
     async with editor(daemon, "timeline", timeline) as asking:
-        assert "timeline.read" not in await client.call_plugin(
-            "probe", "host", args={"method": "timeline.getState", "params": {}}
-        )
+        call = {"method": "timeline.getCurrentTime", "params": {}}
+        assert "timeline.read" not in (await client.call_plugin("probe", "host", args=call))["granted"]
         with pytest.raises(errors.PluginError) as caught:
-            await client.call_plugin("probe", "host", args={"method": "timeline.getState", "params": {}})
+            await client.call_plugin("probe", "host", args=call)
     assert caught.value.data.error is not None
     assert caught.value.data.error.code == errors.PermissionDenied.code
 

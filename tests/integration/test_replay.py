@@ -237,25 +237,32 @@ def test_answers_of_the_host_are_those_recorded(client: Client, daemon: Daemon, 
     client.install(str(plugins / "probe"), grant="requested")
 
     def timeline(_method: str, params: Any) -> Any:
-        if params.get("refuse"):
+        if params["clip"]["start"] == 9:
             raise errors.InvalidState("the editor's own words")
-        return {"tracks": params["n"]}
+        return {"clipId": f"c{params['clip']['start']}"}
 
-    asked = [{"method": "timeline.getState", "params": {"n": n}} for n in range(3)]
-    with Client.connect(daemon.socket, handlers={"timeline": timeline}):
+    def add(start: int) -> dict[str, Any]:
+        clip = {"source": "a.mp4", "start": start, "sourceStart": None}
+        return {"method": "timeline.addClip", "params": {"clip": clip, "track": 0}}
+
+    asked = [add(start) for start in range(3)]
+    with Client.connect(daemon.socket, handlers={"timeline.addClip": timeline}):
         for one in asked:
             client.call_plugin("probe", "host", args=one)
-        failed(client, "probe", "host", {"method": "timeline.getState", "params": {"refuse": True}})
-    failed(client, "probe", "host", {"method": "media.getInfo", "params": {}})  # nobody provides it
+        failed(client, "probe", "host", add(9))
+    failed(client, "probe", "host", {"method": "media.getInfo", "params": {"path": "a"}})  # nobody provides it
     client.call_plugin("probe", "host", args={"method": "system.getInfo", "params": {}})
     status, verdict = replay(failed(client, "probe", "panic"))
     assert (status, verdict["differences"], verdict["notes"]) == (0, [], []), verdict
 
 
+TIME = {"seconds": 1.5, "timecode": "00:00:01:12", "fps": 25.0}
+
+
 def test_a_host_call_that_differs_is_told(client: Client, daemon: Daemon, plugins: Path, replay: Replay) -> None:
     client.install(str(plugins / "probe"), grant="requested")
-    with Client.connect(daemon.socket, handlers={"timeline": lambda _method, _params: 1}):
-        client.call_plugin("probe", "host", args={"method": "timeline.getState", "params": {}})
+    with Client.connect(daemon.socket, handlers={"timeline": lambda _method, _params: TIME}):
+        client.call_plugin("probe", "host", args={"method": "timeline.getCurrentTime", "params": {}})
     file = Path(client.capsules_get(str(failed(client, "probe", "panic"))).path)
     capsule = json.loads(file.read_text())
     (call,) = [call for call in capsule["calls"] if call["name"] == "host"]
@@ -265,7 +272,7 @@ def test_a_host_call_that_differs_is_told(client: Client, daemon: Daemon, plugin
     status, verdict = replay(str(changed))
     changed.unlink()
     assert status == 0
-    assert any("timeline.getState where timeline.addClip was recorded" in text for text in verdict["differences"])
+    assert any("timeline.getCurrentTime where timeline.addClip was recorded" in text for text in verdict["differences"])
 
 
 def test_a_runaway_that_had_to_be_killed(client: Client, plugins: Path, replay: Replay) -> None:

@@ -225,6 +225,12 @@ class Calls(ABC):
         """Read one crash capsule, and say where its files and its package are."""
         return await self._ask("capsules.get", m.CapsulesGet(id=capsule_id), m.CapsuleFile)
 
+    # --- events
+
+    async def events_publish(self, name: str, payload: Any = None) -> None:
+        """Tell plugins something, as the editor; ``payload`` is any JSON value."""
+        await self._ask("events.publish", m.PublishEvent(name=name, payload=_raw(payload)), msgspec.Raw)
+
 
 def _raw(value: Any) -> msgspec.Raw:
     return value if isinstance(value, msgspec.Raw) else msgspec.Raw(msgspec.json.encode(value))

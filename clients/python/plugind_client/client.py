@@ -148,6 +148,7 @@ class Client:
     console_clear = _blocking(AsyncClient.console_clear)
     capsules_list = _blocking(AsyncClient.capsules_list)
     capsules_get = _blocking(AsyncClient.capsules_get)
+    events_publish = _blocking(AsyncClient.events_publish)
 
     @overload
     def notifications(

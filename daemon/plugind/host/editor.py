@@ -1,43 +1,74 @@
-"""Host calls that the connected editor answers: timeline, effects, ui and media."""
+"""Host calls that a connected editor answers: timeline, effects, ui and media."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
-from plugind_protocol.errors import InvalidParams
+from plugind.host.caller import Caller
+from plugind.host.providers import Provider, Providers, title
+from plugind_protocol.errors import HostUnavailable, MethodNotFound
+from plugind_protocol.table import HostMethod
 
-Ask = Callable[[str, str, Any], Awaitable[msgspec.Raw]]
-"""Namespace, method and params; answered by the newest client that provides the namespace, else HostUnavailable."""
+
+class Link(Protocol):
+    """The plugin call that a host call belongs to, as far as editors are concerned."""
+
+    def bound(self, namespace: str) -> Provider | None:
+        """Return the provider that this call must stay with, if it has changed something there.
+
+        Raises:
+            HostUnavailable: It is gone, and what was changed with it.
+        """
+
+    async def enlist(self, provider: Provider) -> str | None:
+        """Make an edit part of the call's transaction, which begins with the first one.
+
+        Returns:
+            The id of the transaction; None where the provider has none.
+
+        Raises:
+            PlugindError: The transaction cannot begin.
+        """
 
 
 class Editor:
-    """Passes host calls on to a client.
+    """Passes host calls on to the client that provides their namespace.
 
     Args:
-        ask: Sends a request to whoever provides a namespace.
+        providers: Who provides what.
     """
 
-    def __init__(self, ask: Ask) -> None:
-        self._ask = ask
+    def __init__(self, providers: Providers) -> None:
+        self._providers = providers
 
-    async def call(self, plugin_id: str, method: str, params: bytes) -> msgspec.Raw:
+    async def call(
+        self, caller: Caller, row: HostMethod, params: msgspec.Struct, link: Link
+    ) -> tuple[msgspec.Raw, str]:
         """Ask the editor.
 
         Args:
-            plugin_id: On whose behalf; the editor gets it as ``pluginId``.
-            method: The host method.
-            params: A JSON object.
+            caller: On whose behalf; the editor gets its id as ``pluginId``.
+            row: The host method.
+            params: What to ask, as the editor is to see it.
+            link: The plugin call that it belongs to.
 
         Returns:
-            The editor's result.
+            The editor's result, unchecked, and who gave it.
 
         Raises:
-            InvalidParams: The params are not an object.
             PlugindError: What the editor answered, or HostUnavailable.
         """
+        provider = link.bound(row.namespace) or await self._providers.find(row.namespace, row.name)
+        fields: dict[str, Any] = msgspec.to_builtins(params)
+        fields["pluginId"] = caller.plugin_id
+        if row.edits and (transaction := await link.enlist(provider)) is not None:
+            fields["transaction"] = transaction
         try:
-            fields = msgspec.json.decode(params, type=dict[str, msgspec.Raw] | None) or {}
-        except msgspec.DecodeError as exc:
-            raise InvalidParams(f"{method}: params must be an object: {exc}", plugin_id=plugin_id) from exc
-        return await self._ask(method.partition(".")[0], method, {**fields, "pluginId": plugin_id})
+            return await provider.request(row.name, fields), title(provider)
+        except MethodNotFound as exc:
+            raise HostUnavailable(
+                f"{title(provider)} provides {row.namespace!r}, but not {row.name}",
+                hint="Use an editor, or a version of it, that has this method.",
+                plugin_id=caller.plugin_id,
+                version=caller.version,
+            ) from exc

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from plugind_protocol.errors import FunctionNotFound, InvalidParams
-from plugind_protocol.methods import Effect, EffectDefinition
+from plugind_protocol.host.effects import EffectDefinition
+from plugind_protocol.methods import Effect
 
 
 class EffectRegistry:
@@ -60,6 +61,10 @@ class EffectRegistry:
                 plugin_id=plugin_id,
             )
         return effects.index(effect_id)
+
+    def get(self, plugin_id: str, effect_id: str) -> Effect | None:
+        """Return one effect, if it is registered."""
+        return self._effects.get(plugin_id, {}).get(effect_id)
 
     def list(self, plugin_id: str | None = None) -> list[Effect]:
         """Return the effects of one plugin, or of all."""

@@ -44,19 +44,29 @@ def choose(
     return frozenset(granted)
 
 
-def check(needed: Permission, granted: Iterable[Permission], *, plugin_id: str, version: str, method: str) -> None:
+def covered(needed: Permission, granted: frozenset[Permission]) -> bool:
+    """Whether a grant covers what a host call needs."""
+    return needed in granted or any(have.covers(needed) for have in granted)
+
+
+def denied(needed: Permission, *, plugin_id: str, version: str, method: str) -> PermissionDenied:
+    """Return the error for a host call that no grant covers; its hint says how to grant it."""
+    return PermissionDenied(
+        f"{plugin_id} {version} called {method} without permission {needed}",
+        hint=f"Grant it with: pluginctl grant {plugin_id} {needed.name}",
+        plugin_id=plugin_id,
+        version=version,
+    )
+
+
+def check(needed: Permission, granted: frozenset[Permission], *, plugin_id: str, version: str, method: str) -> None:
     """Check one host call.
 
     Raises:
         PermissionDenied: No grant covers it; the hint says how to grant it.
     """
-    if not any(have.covers(needed) for have in granted):
-        raise PermissionDenied(
-            f"{plugin_id} {version} called {method} without permission {needed}",
-            hint=f"Grant it with: pluginctl grant {plugin_id} {needed.name}",
-            plugin_id=plugin_id,
-            version=version,
-        )
+    if not covered(needed, granted):
+        raise denied(needed, plugin_id=plugin_id, version=version, method=method)
 
 
 def widening(

@@ -125,7 +125,7 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """The client sends no more. It may still read: then it gets the answers it waits for."""
         self._outgoing.fail_all()
-        self._session.provides = frozenset()
+        self._session.withdraw()
         self._unfinished.stop()
         self._half_open = QuietTimer(GONE_CHECK_SECONDS, self._check_half_open)
         self._check_half_open()

@@ -27,7 +27,8 @@ from plugind.rpc.params import ParamsDecoder, decoder_of
 from plugind.rpc.session import Session
 from plugind_protocol.envelope import RequestId
 from plugind_protocol.errors import MethodNotFound
-from plugind_protocol.methods import METHODS, Method, Path
+from plugind_protocol.methods import METHODS
+from plugind_protocol.table import Method, Path
 
 ControlHandler = Callable[[Session, Any], Awaitable[Any]]
 """Takes the session and the row's params struct."""

@@ -27,9 +27,18 @@ class Session:
         outbox: Where to send.
         outgoing: Requests to the client.
         in_flight: The client's requests.
+        on_offer: Called when what it provides changes.
     """
 
-    def __init__(self, number: int, *, outbox: Outbox, outgoing: Outgoing, in_flight: InFlight) -> None:
+    def __init__(
+        self,
+        number: int,
+        *,
+        outbox: Outbox,
+        outgoing: Outgoing,
+        in_flight: InFlight,
+        on_offer: "Callable[[Session], object]" = lambda _session: None,
+    ) -> None:
         self.number: Final = number
         self.client: ClientInfo | None = None
         """Who it says it is; ``None`` before `introduce`."""
@@ -44,6 +53,7 @@ class Session:
         self._outbox = outbox
         self._outgoing = outgoing
         self._in_flight = in_flight
+        self._on_offer = on_offer
         self._on_close: dict[int, Callable[[], object]] = {}
         self._callbacks = itertools.count()
 
@@ -63,8 +73,12 @@ class Session:
             project: What it has open.
         """
         self.client = client
-        self.provides = frozenset(provides)
         self.project = project
+        self._offer(frozenset(provides))
+
+    def withdraw(self) -> None:
+        """Note that the client can answer no more."""
+        self._offer(frozenset())
 
     def notify(self, method: str, params: Any) -> None:
         """Tell the client something; never waits. A client that lets too much pile up unread is disconnected.
@@ -130,7 +144,7 @@ class Session:
     def end(self) -> None:
         """The client has left: run what `on_close` was given. For the connection only."""
         self.closed = True
-        self.provides = frozenset()
+        self.withdraw()
         while self._on_close:
             _, callback = self._on_close.popitem()  # the latest first, as with context managers
             try:
@@ -138,11 +152,21 @@ class Session:
             except Exception:  # one service's fault is not the other's
                 _log.exception("clean-up after a client failed", session=self.number)
 
+    def _offer(self, provides: frozenset[Namespace]) -> None:
+        if provides != self.provides:
+            self.provides = provides
+            self._on_offer(self)
+
 
 class Sessions:
-    """All connected clients, oldest first."""
+    """All connected clients, oldest first.
 
-    def __init__(self) -> None:
+    Args:
+        on_offer: Called with a session when what it provides changes.
+    """
+
+    def __init__(self, on_offer: Callable[[Session], object] = lambda _session: None) -> None:
+        self._on_offer = on_offer
         self._sessions: dict[int, Session] = {}
         self._numbers = itertools.count(1)
         self._ended = anyio.Event()
@@ -155,15 +179,12 @@ class Sessions:
 
     def open(self, *, outbox: Outbox, outgoing: Outgoing, in_flight: InFlight) -> Session:
         """Make the session of a client; it leaves the registry when it ends."""
-        session = Session(next(self._numbers), outbox=outbox, outgoing=outgoing, in_flight=in_flight)
+        session = Session(
+            next(self._numbers), outbox=outbox, outgoing=outgoing, in_flight=in_flight, on_offer=self._on_offer
+        )
         self._sessions[session.number] = session
         session.on_close(partial(self._forget, session.number))
         return session
-
-    def provider(self, namespace: str) -> Session | None:
-        """Return the newest client that provides a host namespace, if there is one; a fallback where no other does."""
-        able = [one for one in reversed(self._sessions.values()) if namespace in one.provides]
-        return next((one for one in able if not one.fallback), able[0] if able else None)
 
     def broadcast(self, method: str, params: Any) -> None:
         """Tell all clients something; encoded once.

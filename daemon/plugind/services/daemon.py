@@ -12,6 +12,7 @@ import msgspec
 import psutil
 
 from plugind.config import Config
+from plugind.host.providers import Providers
 from plugind.rpc.session import Session, Sessions
 from plugind.services.catalog import Catalog
 from plugind.services.console import Console
@@ -51,6 +52,7 @@ class DaemonService:
         catalog: The installed plugins.
         console: Their console.
         sessions: The connected clients.
+        providers: Which of them answers plugins.
         compiler: Knows the cache of compiled modules.
         shutdown: Starts a graceful stop.
     """
@@ -63,6 +65,7 @@ class DaemonService:
         catalog: Catalog,
         console: Console,
         sessions: Sessions,
+        providers: Providers,
         compiler: Compiler,
         shutdown: Callable[[], None],
     ) -> None:
@@ -71,6 +74,7 @@ class DaemonService:
         self._catalog = catalog
         self._console = console
         self._sessions = sessions
+        self._providers = providers
         self._compiler = compiler
         self._shutdown = shutdown
         self._began = time.monotonic()
@@ -119,6 +123,7 @@ class DaemonService:
             sandbox=self._identity.sandbox,
             engines=self._identity.engines,
             cache=await self._cache(),
+            providers=self._providers.describe(),
         )
 
     async def metrics(self, _session: Session, _params: Empty) -> DaemonMetrics:

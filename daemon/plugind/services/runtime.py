@@ -11,23 +11,24 @@ import anyio.abc
 import msgspec
 import structlog
 
+from plugind.host.caller import Caller
 from plugind.host.effects import EffectRegistry
-from plugind.host.router import HostRouter
 from plugind.policy.plan import LaunchPlan
 from plugind.registry import lifecycle
 from plugind.registry.database import Quarantined, Record
 from plugind.services.capsules import Capsules, Subject
 from plugind.services.crashes import Crashes
+from plugind.services.hosting import HostCalls
 from plugind.supervisor import restart
 from plugind.supervisor.meter import Meter
 from plugind.supervisor.pool import Pool
 from plugind.supervisor.windows import WindowFile
 from plugind.supervisor.worker import Worker
 from plugind_protocol import presets
-from plugind_protocol.errors import InternalError, InvalidState, MemoryLimit, PlugindError, Timeout, Trap, WorkerCrashed
+from plugind_protocol.errors import InvalidState, MemoryLimit, PlugindError, Timeout, Trap, WorkerCrashed
 from plugind_protocol.manifest import Limits, Manifest
 from plugind_protocol.methods import Permissions, PluginInfo, State
-from plugind_protocol.permissions import parse
+from plugind_protocol.permissions import Permission, parse
 from plugind_protocol.worker import Window
 
 _log = structlog.get_logger(__name__)
@@ -51,10 +52,10 @@ class Environment(msgspec.Struct, frozen=True):
     """What every runtime works with."""
 
     pool: Pool
-    router: HostRouter
+    host_calls: HostCalls
     effects: EffectRegistry
     tasks: anyio.abc.TaskGroup
-    """Where host calls run; ends with the daemon."""
+    """Where workers are brought back; ends with the daemon."""
     announce: Callable[[str, State, State, str | None], None]
     """Plugin, from, to, reason."""
     console: Callable[[str, int, str], None]
@@ -94,7 +95,7 @@ class Runtime:
         self.worker: Worker | None = None
         """Set exactly while the plugin can be called."""
         self.windows: dict[int, tuple[Window, WindowFile]] = {}
-        self.granted = frozenset(parse(text) for text in installed.record.granted)
+        self._caller = _caller(installed)
         self._wanted = State.LOADED
         self._environment = environment
         self._on_quarantine = on_quarantine
@@ -104,6 +105,11 @@ class Runtime:
     def plugin_id(self) -> str:
         """The plugin's id."""
         return self.installed.record.plugin_id
+
+    @property
+    def granted(self) -> frozenset[Permission]:
+        """What the user granted it."""
+        return self._caller.granted
 
     @property
     def call_timeout(self) -> float:
@@ -216,7 +222,7 @@ class Runtime:
                 await self._unload("update")
                 self._go(State.UPDATING)
                 self.installed = installed
-                self.granted = frozenset(parse(text) for text in installed.record.granted)
+                self._caller = _caller(installed)
                 self.crashes = Crashes(self._environment.restarts, quarantine)
                 self._go(State.INSTALLED if quarantine is None else State.ERROR)
             if running is not None and quarantine is None and installed.record.enabled:
@@ -225,7 +231,7 @@ class Runtime:
     def record(self, record: Record, limits: Limits) -> None:
         """Take over a changed record and the limits that follow; grants count from the next host call on."""
         self.installed = msgspec.structs.replace(self.installed, record=record, limits=limits)
-        self.granted = frozenset(parse(text) for text in record.granted)
+        self._caller = _caller(self.installed)
 
     async def apply_limits(self) -> None:
         """Let a running worker take over the limits in force."""
@@ -318,26 +324,9 @@ class Runtime:
 
     # --- what the worker reports ------------------------------------------------------------------------------
 
-    def host_call(self, worker: Worker, number: int, method: bytes, params: bytes) -> None:
-        """Answer a host call of the guest in a task of its own."""
-        self._environment.tasks.start_soon(self._answer_host_call, worker, number, method, params)
-
-    async def _answer_host_call(self, worker: Worker, number: int, method: bytes, params: bytes) -> None:
-        answer: bytes | msgspec.Raw | PlugindError
-        try:
-            answer = await self._environment.router.call(
-                self.plugin_id,
-                self.installed.record.version,
-                self.granted,
-                method=method.decode(errors="replace"),
-                params=params,
-            )
-        except PlugindError as exc:
-            answer = exc
-        except Exception:
-            _log.exception("host call failed", plugin=self.plugin_id, method=method)
-            answer = InternalError("the host call failed in the daemon; its log has the details")
-        worker.answer_host_call(number, answer)
+    def host_call(self, worker: Worker, number: int, method: bytes, params: bytes) -> "asyncio.Task[None] | None":
+        """Answer a host call of the guest."""
+        return self._environment.host_calls.ask(self._caller, worker, number, method=method, params=params)
 
     def logged(self, level: int, text: str) -> None:
         """Keep what the guest logged."""
@@ -427,3 +416,9 @@ class Runtime:
         if self.worker is not None and self.worker.idle:
             with contextlib.suppress(PlugindError):  # the worker's end is reported by itself
                 await self.worker.ping(timeout=timeout)
+
+
+def _caller(installed: Installed) -> Caller:
+    record = installed.record
+    granted = frozenset(parse(text) for text in record.granted)
+    return Caller(record.plugin_id, record.version, granted, installed.limits)

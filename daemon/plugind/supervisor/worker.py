@@ -79,8 +79,11 @@ MAX_LOG_RATE: Final = 100_000
 class Owner(Protocol):
     """Who a worker reports to."""
 
-    def host_call(self, worker: "Worker", number: int, method: bytes, params: bytes) -> None:
-        """The guest asks for something; answer by `Worker.answer_host_call` with the same number."""
+    def host_call(self, worker: "Worker", number: int, method: bytes, params: bytes) -> "asyncio.Future[None] | None":
+        """The guest asks for something; answer by `Worker.answer_host_call` with the same number.
+
+        What is returned is cancelled when nobody waits for the answer any more.
+        """
 
     def logged(self, level: int, text: str) -> None:
         """The guest logged something; level 0 (trace) … 4 (error)."""
@@ -189,6 +192,7 @@ class Worker:
         self._windows: dict[int, int] = {}  # bytes of each that is open
         self._window_bytes = 0  # most that were open at once
         self._hosting: int | None = None  # the call whose host call is being answered
+        self._asking: asyncio.Future[None] | None = None  # what works on that answer
         self._killer: asyncio.TimerHandle | None = None
         self._stopping = False
         self._end_reason: str | None = None
@@ -381,6 +385,7 @@ class Worker:
                 self._end_for(call)
                 return
             if self._hosting == call.number:
+                self._stop_asking()
                 self.answer_host_call(call.number, self._timed_out(call, "the host call was given up"))
             self._arm_killer(call)
         else:
@@ -451,6 +456,9 @@ class Worker:
             return
         del self._sent[number]
         self._sent_bytes -= len(call.body)
+        if self._hosting == number:  # it did not wait for the answer to its host call
+            self._hosting = None
+            self._stop_asking()
         if self._killer is not None:
             self._killer.cancel()
             self._killer = None
@@ -535,12 +543,22 @@ class Worker:
         if running.asked is None:
             running.asked = Asked()
         running.asked.add(method, params)
-        if running.done():
+        if running.done() or running.expired:
             self.answer_host_call(number, self._timed_out(running, "the call was given up"))
         elif (wait := self._host_calls.reserve(self.loop.time())) > 0:
-            self.loop.call_later(wait, self._owner.host_call, self, number, method, params)
+            self.loop.call_later(wait, self._ask, number, method, params)
         else:
-            self._owner.host_call(self, number, method, params)
+            self._ask(number, method, params)
+
+    def _ask(self, number: int, method: bytes, params: bytes) -> None:
+        if self._hosting == number and self.alive:
+            self._asking = self._owner.host_call(self, number, method, params)
+
+    def _stop_asking(self) -> None:
+        """Let nobody work any more on the answer to a host call."""
+        if self._asking is not None:
+            self._asking.cancel()
+            self._asking = None
 
     def _started(self, body: bytes) -> None:
         try:
@@ -590,6 +608,7 @@ class Worker:
 
     def _lost(self, fault: str | None) -> None:
         self._channel = None
+        self._stop_asking()
         self._end_reason = self._end_reason or fault
         if (running := self._running) is not None and running.counts:
             stopped = running.expired or (running.done() and running.cancelled())

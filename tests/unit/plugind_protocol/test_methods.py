@@ -12,11 +12,13 @@ import msgspec
 import pytest
 
 from plugind_protocol import descriptions, errors, manifest, manifest_schema, methods, openrpc, worker
-from plugind_protocol.methods import CLIENT_NOTIFICATIONS, HOST_METHODS, METHODS, NOTIFICATIONS, Method
+from plugind_protocol.host import HOST_METHODS, PROVIDER_METHODS
+from plugind_protocol.methods import CLIENT_NOTIFICATIONS, METHODS, NOTIFICATIONS, Method
 from plugind_protocol.permissions import NAMES
 
 PROTOCOL = Path(__file__).parents[3] / "protocol"
-ROWS = [row for table in (METHODS, NOTIFICATIONS, CLIENT_NOTIFICATIONS, HOST_METHODS) for row in table.values()]
+TABLES = (METHODS, NOTIFICATIONS, CLIENT_NOTIFICATIONS, HOST_METHODS, PROVIDER_METHODS)
+ROWS: list[Method] = [row for table in TABLES for row in table.values()]
 CONTRACT = {
     "initialize",
     "rpc.discover",
@@ -111,13 +113,14 @@ def test_times_fit_what_the_guest_gets() -> None:
 def test_the_document_lists_every_row() -> None:
     listed = {
         key: [row["name"] for row in DOCUMENT[key]]
-        for key in ("methods", "x-notifications", "x-clientNotifications", "x-hostMethods")
+        for key in ("methods", "x-notifications", "x-clientNotifications", "x-hostMethods", "x-providerMethods")
     }
     assert listed == {
         "methods": list(METHODS),
         "x-notifications": list(NOTIFICATIONS),
         "x-clientNotifications": list(CLIENT_NOTIFICATIONS),
         "x-hostMethods": list(HOST_METHODS),
+        "x-providerMethods": list(PROVIDER_METHODS),
     }
     assert DOCUMENT["openrpc"].startswith("1.3.")
 
@@ -299,12 +302,12 @@ def test_both_refuse(fields: dict[str, Any]) -> None:
 
 def test_the_checked_in_files_are_current() -> None:
     generate = generator()
-    assert generate.stale(PROTOCOL / "schema") == [], "run: python protocol/generate.py"
+    assert generate.stale(PROTOCOL / "schema") == {}, "run: python protocol/generate.py"
 
 
 def test_stale_files_are_found_and_written_anew(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     generate = generator()
-    arguments = ["--folder", str(tmp_path / "new")]
+    arguments = ["--folder", str(tmp_path / "new"), "--docs", str(tmp_path / "docs")]
     assert generate.main([*arguments, "--check"]) == 1
     assert generate.main(arguments) == 0
     assert generate.main([*arguments, "--check"]) == 0

@@ -7,14 +7,17 @@ import anyio
 import msgspec
 
 from plugind_protocol.capsule import CallRecord, HostCallRecord
-from plugind_protocol.errors import ErrorObject, HostUnavailable, PlugindError, from_object
+from plugind_protocol.errors import ErrorObject, HostUnavailable, MethodNotFound, PlugindError, from_object
+from plugind_protocol.host import HOST_METHODS, PROVIDER_METHODS
 from plugind_protocol.methods import Namespace
 
 NAMESPACES: Final[tuple[Namespace, ...]] = get_args(Namespace)
-_DAEMONS_OWN: Final = ("effects.register",)
+_DAEMONS_OWN: Final = frozenset(row.name for row in HOST_METHODS.values() if row.provider == "daemon")
 """What the private daemon answers itself, as the one that recorded did."""
-_DAEMONS_REFUSALS: Final = ("PermissionDenied", "MethodNotFound")
-"""Errors that the private daemon finds by itself: it knows the same grants."""
+_DAEMONS_REFUSALS: Final = ("PermissionDenied", "MethodNotFound", "InvalidParams")
+"""Errors that the private daemon finds by itself: it knows the same grants and the same table."""
+_ADDED: Final = frozenset(("pluginId", "transaction"))
+"""What the daemon adds to the guest's params."""
 
 
 class Answers:
@@ -35,6 +38,8 @@ class Answers:
         Raises:
             PlugindError: What was recorded; HostUnavailable where nothing fits.
         """
+        if method in PROVIDER_METHODS:
+            raise MethodNotFound("what a guest edits here is no transaction")
         found = self._next(method, params)
         if found.answer is None:  # its worker was lost while it waited
             return await anyio.sleep_forever()
@@ -92,10 +97,15 @@ def _same(one: HostCallRecord, params: Any) -> bool:
         recorded = msgspec.json.decode(one.params.text) or {}
     except msgspec.DecodeError:
         return True
-    return bool(_without_plugin(recorded) == _without_plugin(params))
+    return bool(_normal(one.method, recorded) == _normal(one.method, params))
 
 
-def _without_plugin(params: Any) -> Any:
-    if isinstance(params, dict):
-        return {key: value for key, value in params.items() if key != "pluginId"}
-    return params
+def _normal(method: str, params: Any) -> Any:
+    """Return what the guest asked, without what the daemon added and with what it may leave out."""
+    if not isinstance(params, dict):
+        return params
+    asked = {key: value for key, value in params.items() if key not in _ADDED}
+    try:
+        return msgspec.convert(asked, HOST_METHODS[method].params)
+    except (KeyError, msgspec.ValidationError):
+        return asked

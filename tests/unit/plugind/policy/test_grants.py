@@ -32,7 +32,7 @@ def test_what_the_manifest_does_not_request_cannot_be_granted(text: str) -> None
 
 def test_check_names_plugin_permission_and_command() -> None:
     with pytest.raises(PermissionDenied) as caught:
-        grants.check(Permission("storage"), REQUESTED, plugin_id="p", version="1.0.0", method="storage.get")
+        grants.check(Permission("storage"), frozenset(REQUESTED), plugin_id="p", version="1.0.0", method="storage.get")
     assert "storage" in caught.value.message
     assert caught.value.hint == "Grant it with: pluginctl grant p storage"
     assert (caught.value.data.plugin_id, caught.value.data.version) == ("p", "1.0.0")
@@ -40,7 +40,7 @@ def test_check_names_plugin_permission_and_command() -> None:
 
 def test_check_passes_what_a_grant_covers() -> None:
     needed = Permission("file.read", "assets/luts/a.cube")
-    grants.check(needed, REQUESTED, plugin_id="p", version="1.0.0", method="file.read")
+    grants.check(needed, frozenset(REQUESTED), plugin_id="p", version="1.0.0", method="file.read")
 
 
 def test_revoking_a_name_takes_all_its_scopes() -> None:

@@ -416,7 +416,7 @@ async def test_who_asks_a_client_that_leaves_is_told(path: Path, way: str) -> No
         await client.send(request("plugins.get", {"pluginId": "p"}))
         assert {(await client.read()).get("method"), (await client.read()).get("method")} == {None, "ui.showDialog"}
         (session,) = served.sessions
-        assert served.sessions.provider("ui") is session
+        assert session.provides == {"ui"}
         leave: dict[str, Callable[[], Any]] = {
             "close": client.writer.close,
             "kill": client.writer.transport.abort,
@@ -425,7 +425,7 @@ async def test_who_asks_a_client_that_leaves_is_told(path: Path, way: str) -> No
         leave[way]()
         error = await failure
         assert "ui.showDialog" in error.message
-        assert served.sessions.provider("ui") is None
+        assert session.provides == frozenset()
         with pytest.raises(HostUnavailable):
             await session.request("ui.showDialog", {})
 

@@ -51,33 +51,22 @@ async def test_introduction(path: Path) -> None:
         assert session.project == Project(path="/films/one")
 
 
-async def test_the_newest_provider_of_a_namespace_is_asked(path: Path) -> None:
-    async with wire(path, control={"initialize": initialize}) as served, RawClient(path) as old:
-        old_number = (await old.call("initialize", hello("old", "ui", "timeline")))["result"]
-        async with RawClient(path) as new, RawClient(path) as other:
-            new_number = (await new.call("initialize", hello("new", "ui")))["result"]
+async def test_what_a_client_provides_is_told_when_it_changes(path: Path) -> None:
+    seen: list[tuple[int, frozenset[str]]] = []
+
+    def offered(session: Session) -> None:
+        seen.append((session.number, session.provides))
+
+    async with wire(path, control={"initialize": initialize}, on_offer=offered) as served:
+        async with RawClient(path) as client, RawClient(path) as other:
+            number = (await client.call("initialize", hello("c", "ui")))["result"]
+            await client.call("initialize", hello("c", "ui"))  # no change
+            await client.call("initialize", hello("c", "timeline"))
             await other.call("initialize", hello("other"))
-            assert provider(served.sessions.provider("ui")) == new_number
-            assert provider(served.sessions.provider("timeline")) == old_number
-            assert provider(served.sessions.provider("media")) is None
-        while len(served.sessions) > 1:
+            assert seen == [(number, {"ui"}), (number, {"timeline"})]
+        while len(served.sessions):
             await asyncio.sleep(0)
-        assert provider(served.sessions.provider("ui")) == old_number
-
-
-async def test_a_fallback_is_asked_only_where_no_other_client_answers(path: Path) -> None:
-    async with wire(path, control={"initialize": initialize}) as served, RawClient(path) as editor:
-        editor_number = (await editor.call("initialize", hello("editor", "ui")))["result"]
-        async with RawClient(path) as host:
-            host_number = (await host.call("initialize", hello("host", "ui", "timeline")))["result"]
-            (session,) = [one for one in served.sessions if one.number == host_number]
-            session.fallback = True
-            assert provider(served.sessions.provider("ui")) == editor_number
-            assert provider(served.sessions.provider("timeline")) == host_number
-
-
-def provider(session: Session | None) -> int | None:
-    return None if session is None else session.number
+    assert seen[2:] == [(number, frozenset())]
 
 
 async def test_broadcast_speaks_to_each_client_in_its_framing(path: Path) -> None:
