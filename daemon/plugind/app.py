@@ -29,8 +29,11 @@ from plugind.listen.endpoint import Endpoint, resolve
 from plugind.listen.serve import serve
 from plugind.registry.capsules import CapsuleStore
 from plugind.registry.database import Database
+from plugind.registry.download import Downloader
 from plugind.registry.exclusive import hold
 from plugind.registry.ledger import Ledger
+from plugind.registry.packages import extract
+from plugind.registry.sources import Sources
 from plugind.registry.store import PackageStore
 from plugind.rpc.connection import Connection
 from plugind.rpc.dispatch import Dispatcher
@@ -150,6 +153,7 @@ async def _serve(
             database=database,
             ledger=ledger,
             store=PackageStore(data_dir),
+            sources=Sources(data_dir / "incoming", unpack=_extract, download=Downloader(config.downloads).fetch),
             capsule_store=CapsuleStore(data_dir / "capsules", config.capsules),
             homes=_homes(environ),
             pool=pool,
@@ -183,6 +187,10 @@ async def _serve(
             database.close()
 
 
+async def _extract(package: Path, into: Path) -> Path:
+    return await anyio.to_thread.run_sync(extract, package, into)
+
+
 async def _default_engine(pool: Pool, engines: Engines, name: str) -> ZygoteReady:
     """Look for the engines, and start the one that plugins use where nobody chooses another.
 
@@ -213,6 +221,7 @@ class _Parts:
         database: Database,
         ledger: Ledger,
         store: PackageStore,
+        sources: Sources,
         capsule_store: CapsuleStore,
         homes: frozenset[str],
         pool: Pool,
@@ -254,7 +263,7 @@ class _Parts:
             ),
             hook_timeout=config.supervision.hook_timeout_seconds,
         )
-        self.catalog = Catalog(config, database, store, environment)
+        self.catalog = Catalog(config, database, store, sources=sources, environment=environment)
         self.usage = UsageWatch(self.catalog, lambda warning: sessions.broadcast("plugins.resourceWarning", warning))
         daemon = DaemonService(
             config,

@@ -114,6 +114,24 @@ class CapsuleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     total_bytes: int = 256 * 1024 * 1024
 
 
+class DownloadSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How packages are fetched over https."""
+
+    ca_file: str | None = None
+    """Certificate authorities (PEM) that are trusted in place of the system's."""
+    allow_hosts: list[str] = []
+    """Hosts that packages may come from, ``*.example.com`` for those below one; all if empty."""
+    max_bytes: int = 256 * 1024 * 1024
+    """Largest package."""
+    redirects: int = 5
+    """How often a server may send on."""
+    connect_seconds: float = 10.0
+    idle_seconds: float = 30.0
+    """How long a server may send nothing."""
+    total_seconds: float = 600.0
+    """For one package."""
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that can be set."""
 
@@ -149,6 +167,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     wire: WireLimits = WireLimits()
     supervision: Supervision = Supervision()
     engines: EngineSettings = EngineSettings()
+    downloads: DownloadSettings = DownloadSettings()
     limits: Limits = Limits(
         memory_bytes=256 * 1024 * 1024,
         cpu_seconds=None,

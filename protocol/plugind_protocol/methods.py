@@ -8,6 +8,7 @@ import enum
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
+from msgspec import Meta
 
 from plugind_protocol.capsule import Capsule, CapsuleId, CapsuleInfo
 from plugind_protocol.frames import PixelFormat
@@ -281,10 +282,33 @@ class Install(Params, frozen=True):
     """Installs a plugin, or another version of an installed one."""
 
     source: str
-    """A folder."""
+    """A folder, a package, a ``file://`` or ``https://`` URL of a package, or ``id@range``."""
     grant: list[str] | Literal["requested", "minimal", "standard", "extended", "full"] = []
     """Permissions to grant; ``requested`` for all that the manifest asks for, a preset's name for its part of that."""
     allow_unsigned: bool = False
+    """Take a package without a signature from where signed ones are expected; nowhere yet, so it changes nothing."""
+    sha256: Annotated[str, Meta(pattern="^[0-9a-fA-F]{64}$")] | None = None
+    """What the package has to be, hex; for packages only."""
+    progress_token: int | str | None = None
+    """Comes back in each ``$/progress``, which says how far the install is; none are sent without it."""
+
+
+class InstallProgress(Struct, frozen=True):
+    """How far an install is."""
+
+    stage: Literal["downloading", "extracting", "compiling", "installing"]
+    done: int | None = None
+    """Bytes so far, while downloading."""
+    total: int | None = None
+    """Bytes in all, where that is known."""
+
+
+class Progress(Struct, frozen=True):
+    """Progress of a long request."""
+
+    token: int | str
+    """The request's ``progressToken``."""
+    value: InstallProgress
 
 
 class InstallResult(Struct, frozen=True, omit_defaults=False):
@@ -599,7 +623,7 @@ NOTIFICATIONS: Final = table(
     Method("effects.changed", EffectsChanged, None, "The effects a plugin offers changed."),
     Method("host.changed", HostChanged, None, "Somebody else, or nobody, answers a namespace for plugins now."),
     Method("events.emitted", EventEmitted, None, "A plugin emitted an event."),
-    Method("$/progress", dict[str, Any], None, "Progress of a long request: {token, value}."),
+    Method("$/progress", Progress, None, "Progress of a request that has a progressToken: plugins.install."),
 )
 """What the daemon tells its clients."""
 

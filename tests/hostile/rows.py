@@ -80,6 +80,19 @@ ROWS: Final[tuple[Row, ...]] = (
         },
     ),
     *_section(
+        "Packages",
+        {
+            "names that lead elsewhere": "PackageInvalid naming the entry; nothing outside staging, nothing left in it",
+            "names that are another file elsewhere": "the same: devices, unseen characters, too long, other forms",
+            "two names for one file": "the same: twice, in another case or form, a file that is a folder",
+            "entries that overlap or hide": "the same: every byte of a package is accounted for",
+            "a directory that lies": "the same: headers, directory and data say one thing",
+            "what is not plain files": "the same: encrypted, links, devices, set-user-id, what nobody named",
+            "bombs": "PackageInvalid at a bound; others are served",
+            "damaged packages": "the same contents, or PackageInvalid; nothing else, and nothing left",
+        },
+    ),
+    *_section(
         "Fuzzing",
         {
             "framing": "messages, or an error of the contract",

@@ -50,16 +50,32 @@ class Calls(ABC):
 
     # --- plugins
 
-    async def install(self, source: str, *, grant: Granting = (), allow_unsigned: bool = False) -> m.InstallResult:
+    async def install(
+        self,
+        source: str,
+        *,
+        grant: Granting = (),
+        allow_unsigned: bool = False,
+        sha256: str | None = None,
+        progress_token: int | str | None = None,
+    ) -> m.InstallResult:
         """Install a plugin, or another version of an installed one.
 
         Args:
-            source: A folder or package, as the daemon sees it: make it absolute.
+            source: A folder or package, as the daemon sees it: make it absolute. Or a package's URL, or ``id@range``.
             grant: Permissions to grant at once, ``requested`` for all that the manifest asks for, or a preset.
             allow_unsigned: Whether an unsigned package will do.
+            sha256: What the package has to be, hex.
+            progress_token: Comes back in the notifications ``$/progress`` that this asks for.
         """
         granted: Any = grant if isinstance(grant, str) else list(grant)
-        params = m.Install(source=source, grant=granted, allow_unsigned=allow_unsigned)
+        params = m.Install(
+            source=source,
+            grant=granted,
+            allow_unsigned=allow_unsigned,
+            sha256=sha256,
+            progress_token=progress_token,
+        )
         return await self._ask("plugins.install", params, m.InstallResult)
 
     async def uninstall(self, plugin_id: str) -> m.PluginInfo:

@@ -12,6 +12,7 @@ from plugind.config import Config
 from plugind.policy import grants, isolation, limits
 from plugind.registry import folder
 from plugind.registry.database import Database, Quarantined, Record
+from plugind.registry.sources import Report, Sources
 from plugind.registry.store import PackageStore
 from plugind.services.runtime import Environment, Installed, Runtime
 from plugind_protocol import manifest as manifests
@@ -23,7 +24,7 @@ from plugind_protocol.errors import (
     UnsupportedAbi,
 )
 from plugind_protocol.manifest import Limits, Manifest
-from plugind_protocol.methods import Install, State
+from plugind_protocol.methods import Install, InstallProgress, State
 from plugind_protocol.permissions import Permission
 
 _log = structlog.get_logger(__name__)
@@ -45,11 +46,15 @@ class Catalog:
         config: The daemon's settings.
         database: What is installed.
         store: Where the packages are.
+        sources: What can be installed from.
         environment: What runtimes work with.
     """
 
-    def __init__(self, config: Config, database: Database, store: PackageStore, environment: Environment) -> None:
+    def __init__(
+        self, config: Config, database: Database, store: PackageStore, *, sources: Sources, environment: Environment
+    ) -> None:
         self._config = config
+        self._sources = sources
         self._database = database
         self._store = store
         self._environment = environment
@@ -101,24 +106,36 @@ class Catalog:
             raise PluginNotFound(f"plugin {plugin_id!r} is not installed", plugin_id=plugin_id)
         return runtime
 
-    async def install(self, params: Install) -> Runtime:
-        """Install from a folder, or update an installed plugin to what the folder holds.
+    async def install(self, params: Install, report: Report = lambda _: None) -> Runtime:
+        """Install from a source, or update an installed plugin to what the source holds.
+
+        Args:
+            params: The source, and what to grant.
+            report: Told how far it is.
 
         Raises:
             ManifestInvalid: The manifest is missing or wrong.
-            PackageInvalid: A file is missing or not acceptable, or the module is damaged.
+            PackageInvalid: A file is missing or not acceptable, or the package or the module is damaged.
             UnsupportedAbi: The module asks for what the host does not offer.
-            InvalidParams: A grant is not among what the manifest requests.
+            InvalidParams: A grant is not among what the manifest requests, or the source is of no known form.
+            PlugindError: Why the source cannot be had, as of `Sources.open`.
         """
+        # What is fetched and unpacked waits for nobody, and nobody waits for it.
+        async with self._sources.open(params.source, sha256=params.sha256, report=report) as found:
+            return await self._install(found, params, report)
+
+    async def _install(self, found: Path, params: Install, report: Report) -> Runtime:
         async with self._preparing:
-            contents = await anyio.to_thread.run_sync(folder.read, Path(params.source))
+            contents = await anyio.to_thread.run_sync(folder.read, found)
             name, requested = contents.manifest.name, contents.manifest.requested
             chosen = grants.choose(params.grant, requested)
             new = name not in self.runtimes
             if new:
                 self._environment.announce(name, State.NOT_INSTALLED, State.INSTALLING, None)
             try:
+                report(InstallProgress(stage="compiling"))
                 prepared = await self._prepare(contents)
+                report(InstallProgress(stage="installing"))
                 with anyio.CancelScope(shield=True):
                     async with self._installing:
                         if not new and name not in self.runtimes:  # it was uninstalled meanwhile

@@ -10,6 +10,7 @@ from plugind.policy import limits
 from plugind.rpc.session import Session
 from plugind.services.catalog import Catalog
 from plugind.services.permissions import PermissionsService
+from plugind.services.progress import ProgressReport
 from plugind.services.runtime import Runtime
 from plugind_protocol.errors import InvalidParams
 from plugind_protocol.manifest import Limits
@@ -68,7 +69,7 @@ class PluginsService:
 
     async def install(self, session: Session, params: Install) -> InstallResult:
         """Install a plugin, or another version of an installed one."""
-        runtime = await self._catalog.install(params)
+        runtime = await self._catalog.install(params, ProgressReport(session, params.progress_token))
         await self._permissions.installed(session, runtime)
         return InstallResult(
             plugin_id=runtime.plugin_id,

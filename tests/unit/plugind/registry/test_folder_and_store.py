@@ -9,6 +9,7 @@ import pytest
 from plugind.registry import folder
 from plugind.registry.store import PackageStore
 from plugind_protocol.errors import ManifestInvalid, PackageInvalid
+from plugind_protocol.package.caps import Caps
 
 MANIFEST = {"name": "p", "version": "1.0.0", "main": "p.wasm"}
 
@@ -61,15 +62,23 @@ def test_a_module_that_is_a_folder_is_refused(tmp_path: Path) -> None:
         folder.read(source)
 
 
-def test_bounds_on_files_and_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bounds_on_files_and_bytes(tmp_path: Path) -> None:
     source = plugin(tmp_path / "p")
-    monkeypatch.setattr(folder, "MAX_FILES", 1)
     with pytest.raises(PackageInvalid, match="more than 1 files"):
-        folder.read(source)
-    monkeypatch.undo()
-    monkeypatch.setattr(folder, "MAX_MODULE_BYTES", 4)
+        folder.read(source, caps=Caps(entries=1))
     with pytest.raises(PackageInvalid, match=r"p\.wasm"):
-        folder.read(source)
+        folder.read(source, caps=Caps(module_bytes=4))
+
+
+def test_a_file_that_is_named_twice_counts_once(tmp_path: Path) -> None:
+    source = plugin(tmp_path / "p", resources={"assets": ["assets", "assets/a", "none"]})
+    (source / "assets").mkdir()
+    (source / "assets" / "a").write_bytes(b"x" * 100)
+    (source / "none").mkdir()
+    size = sum(path.stat().st_size for path in source.rglob("*") if path.is_file())
+    contents = folder.read(source, caps=Caps(entries=3, total_bytes=size))
+    assert sorted(contents.files) == ["assets/a", "manifest.json", "p.wasm"]
+    assert contents.empty == ("none",)
 
 
 def test_equal_contents_are_one_package_and_others_are_not(tmp_path: Path) -> None:
