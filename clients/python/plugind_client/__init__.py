@@ -10,14 +10,17 @@ from plugind_client.frames import FrameBuffers
 from plugind_client.handlers import Handler
 from plugind_client.link import LinkChanged, Reconnect
 from plugind_client.notifications import Notifications
+from plugind_client.provider import Caller, HostProvider
 
 __all__ = [
     "AsyncClient",
     "BlockingNotifications",
+    "Caller",
     "Client",
     "Disconnected",
     "FrameBuffers",
     "Handler",
+    "HostProvider",
     "LinkChanged",
     "NoDaemon",
     "Notifications",

@@ -16,6 +16,8 @@ from plugind_client.errors import NoDaemon, UnexpectedAnswer
 from plugind_client.handlers import Handler, namespaces
 from plugind_client.link import CHANGED, CONNECT_SECONDS, Link, LinkChanged, Reconnect
 from plugind_client.notifications import DEFAULT_CAPACITY, Notifications
+from plugind_client.provider import HostProvider
+from plugind_client.provider import handlers as provided
 from plugind_protocol import PROTOCOL_VERSION, endpoint
 from plugind_protocol import methods as m
 
@@ -46,6 +48,7 @@ class AsyncClient(Calls):
         version: str = "",
         provides: Sequence[m.Namespace] | None = None,
         handlers: Mapping[str, Handler] | None = None,
+        provider: HostProvider | None = None,
         reconnect: Reconnect | None = None,
         stream: ByteStream | None = None,
         project: str | os.PathLike[str] | None = None,
@@ -59,6 +62,7 @@ class AsyncClient(Calls):
             provides: Host namespaces to answer for plugins; default: those the handlers serve.
             handlers: Who answers requests of the daemon: ``timeline`` for a whole namespace, ``timeline.getState`` for
                 one method, which goes first. Called as ``await handler(method, params)``.
+            provider: An editor: answers what it overrides; ``handlers`` go first.
             reconnect: What to do when the connection is lost, for example ``Reconnect()``; default: the client ends.
             stream: A connection that is there already, instead of ``path``; it cannot be opened anew.
             project: Absolute path of the folder that plugins are to reach as ``project/…``.
@@ -70,7 +74,7 @@ class AsyncClient(Calls):
             NoDaemon: Nobody listens, it may not be used, or it did not answer in time.
         """
         where = default_path() if path is None else os.fspath(path)
-        serving = dict(handlers or {})
+        serving = {**(provided(provider) if provider is not None else {}), **(handlers or {})}
         opening = m.Initialize(
             client=m.ClientInfo(name=name, version=version),
             protocol_version=PROTOCOL_VERSION,

@@ -14,6 +14,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from plugind_client.async_client import AsyncClient
 from plugind_client.link import LinkChanged, Reconnect
 from plugind_client.notifications import DEFAULT_CAPACITY, Notifications
+from plugind_client.provider import HostProvider
 from plugind_protocol import methods as m
 
 P = ParamSpec("P")
@@ -102,13 +103,23 @@ class Client:
         version: str = "",
         provides: Sequence[m.Namespace] | None = None,
         handlers: Mapping[str, BlockingHandler] | None = None,
+        provider: HostProvider | None = None,
         reconnect: Reconnect | None = None,
     ) -> Iterator[Self]:
-        """Open a session; as `AsyncClient.connect`, with plain functions for handlers."""
+        """Open a session; as `AsyncClient.connect`, with plain functions for handlers.
+
+        A ``provider`` is as there: its methods are coroutines, and run in the client's own thread.
+        """
         threaded = {key: _threaded(handler) for key, handler in (handlers or {}).items()}
         with start_blocking_portal() as portal:
             opened = AsyncClient.connect(
-                path, name=name, version=version, provides=provides, handlers=threaded, reconnect=reconnect
+                path,
+                name=name,
+                version=version,
+                provides=provides,
+                handlers=threaded,
+                provider=provider,
+                reconnect=reconnect,
             )
             with portal.wrap_async_context_manager(opened) as asynchronous:
                 yield cls(portal, asynchronous)
