@@ -1,7 +1,8 @@
 """Builds every checked-in module anew and compares: what is checked in must be what the sources say.
 
 ``rebuild.py`` fails when a module is stale, ``rebuild.py --write`` replaces those that are. AssemblyScript is built by
-``build.mjs``; ``npm ci`` is run first where ``node_modules`` is missing. The truncated test guest is half of a module.
+``build.mjs``; ``npm ci`` is run first where ``node_modules`` is missing. The adder is assembled from text, and the
+truncated test guest is half of a module.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ EXAMPLES = Path(__file__).resolve().parent
 GUESTS = EXAMPLES.parent / "tests" / "plugins"
 
 ASSEMBLYSCRIPT = (EXAMPLES / "color-grade", EXAMPLES / "gaussian-blur", EXAMPLES / "invert", GUESTS / "probe")
+ADDER = EXAMPLES / "adder"
 TRUNCATED = GUESTS / "truncated"
 MODULE = "plugin.wasm"
 
@@ -37,9 +39,16 @@ def build(target: Path) -> None:
     if not (EXAMPLES / "node_modules").is_dir():
         subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=EXAMPLES, check=True, stdout=sys.stderr)
     subprocess.run([node, "build.mjs", str(target)], cwd=EXAMPLES, check=True, stdout=sys.stderr)
+    (target / ADDER.name).mkdir()
+    (target / ADDER.name / MODULE).write_bytes(assembled())
     whole = bytes(wasmtime.wat2wasm((TRUNCATED / "whole.wat").read_text()))
     (target / TRUNCATED.name).mkdir()
     (target / TRUNCATED.name / MODULE).write_bytes(whole[: len(whole) // 2])
+
+
+def assembled() -> bytes:
+    """Assembles the adder."""
+    return bytes(wasmtime.wat2wasm((ADDER / "adder.wat").read_text()))
 
 
 def stale(built: Path) -> list[Path]:
@@ -51,7 +60,7 @@ def stale(built: Path) -> list[Path]:
     Returns:
         The checked-in modules that differ or are missing, in order.
     """
-    checked_in = [folder / MODULE for folder in (*ASSEMBLYSCRIPT, TRUNCATED)]
+    checked_in = [folder / MODULE for folder in (*ASSEMBLYSCRIPT, ADDER, TRUNCATED)]
     return [path for path in checked_in if not path.exists() or path.read_bytes() != _built(path, built).read_bytes()]
 
 

@@ -1,6 +1,8 @@
 """Packages against a real daemon: installed, called, refused, fetched, watched and cancelled."""
 
 import hashlib
+import json
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -154,3 +156,28 @@ async def test_cancelling_a_download_leaves_nothing_and_keeps_nobody_waiting(
             while list((daemon.data_dir / "incoming").iterdir()):
                 await anyio.sleep(0.01)
     assert [type(one) for one in outcome] == [anyio.get_cancelled_exc_class()]
+
+
+CALLS = {"adder": ("add", [2, 3], 5), "color-grade": None, "gaussian-blur": None, "invert": None}
+
+
+@pytest.mark.parametrize("name", CALLS)
+async def test_each_example_is_packed_installed_and_called(
+    client: AsyncClient, daemon: Daemon, examples: Path, tmp_path: Path, name: str
+) -> None:
+    package = tmp_path / f"{name}.tsplugin"
+    done = await anyio.run_process(
+        [sys.executable, "-m", "pluginctl", "--json", "pack", examples / name, "-o", package]
+    )
+    said = json.loads(done.stdout)
+    await installed(client, str(package), sha256=said["sha256"], grant="requested")
+    assert (daemon.data_dir / "packages" / said["packageHash"]).is_dir()
+    if call := CALLS[name]:
+        function, args, result = call
+        assert await client.call_plugin(name, function, args=args) == result
+    else:
+        assert [one.plugin_id for one in await client.effects_list(name)] == [name]
+
+
+def test_every_example_is_packed(examples: Path) -> None:
+    assert sorted(CALLS) == sorted(path.parent.name for path in examples.glob("*/manifest.json"))

@@ -17,7 +17,7 @@ COMMANDS: Final[dict[str, str]] = {
     "status": "overview",
     "list": "overview",
     "info": "overview",
-    "install": "plugins",
+    "install": "install",
     "uninstall": "plugins",
     "load": "plugins",
     "unload": "plugins",
@@ -39,6 +39,7 @@ COMMANDS: Final[dict[str, str]] = {
     "capsules": "capsules",
     "capsule": "capsules",
     "replay": "replay",
+    "pack": "pack",
     "completion": "completion",
 }
 """Command → the module of `pluginctl` whose ``COMMANDS`` has it: ``rpc`` must not wait for what ``render`` imports."""

@@ -1,7 +1,6 @@
-"""Commands that change plugins: install, their lifecycle, their permissions and limits."""
+"""Commands that change plugins: their lifecycle, their permissions and limits."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import click
@@ -11,46 +10,7 @@ from pluginctl.arguments import plugin_argument
 from pluginctl.context import Invocation, pass_invocation
 from pluginctl.terminal import one_line
 from plugind_client import Client
-from plugind_client.calls import Granting
 from plugind_protocol.methods import LimitChanges, PluginInfo
-from plugind_protocol.presets import PRESETS, PresetName
-
-
-@click.command()
-@click.argument("source")
-@click.option("--grant", multiple=True, metavar="PERMISSION", help="Grant this permission; may be repeated.")
-@click.option("--grant-requested", is_flag=True, help="Grant all that the plugin asks for.")
-@click.option("--preset", type=click.Choice(list(PRESETS)), help="Grant what this preset covers of what it asks for.")
-@click.option("--allow-unsigned", is_flag=True, help="Accept a package without a signature.")
-@pass_invocation
-def install(
-    invocation: Invocation,
-    /,
-    source: str,
-    *,
-    grant: tuple[str, ...],
-    grant_requested: bool,
-    preset: PresetName | None,
-    allow_unsigned: bool,
-) -> None:
-    """Install the plugin at SOURCE, or another version of an installed one."""
-    if bool(grant) + grant_requested + bool(preset) > 1:
-        raise click.UsageError("--grant, --grant-requested and --preset exclude each other.")
-    granting: Granting = "requested" if grant_requested else preset or grant
-    with invocation.connect() as client:
-        result = client.install(_as_the_daemon_sees(source), grant=granting, allow_unsigned=allow_unsigned)
-        held = client.get_permissions(result.plugin_id).granted
-    words = f"installed {one_line(result.plugin_id)} {result.version} ({result.state})"
-    if lacking := [name for name in result.requested_permissions if name not in held]:
-        words += f"\nit asks for what it was not granted: {', '.join(lacking)}"
-        words += f"\ngrant it with: pluginctl grant {result.plugin_id} {' '.join(lacking)}"
-    invocation.show(result, words)
-
-
-def _as_the_daemon_sees(source: str) -> str:
-    """Make a path absolute: the daemon runs in another folder. What is no path here may be an id."""
-    path = Path(source).expanduser()
-    return str(path.resolve()) if path.exists() else source
 
 
 class Step(NamedTuple):
@@ -141,7 +101,6 @@ def limits(invocation: Invocation, /, plugin: str, changes: tuple[tuple[str, int
 
 
 COMMANDS: Final[dict[str, Any]] = {
-    "install": install,
     "release": release,
     "limits": limits,
     **{name: _step_command(name, step) for name, step in STEPS.items()},

@@ -6,6 +6,7 @@ version of it to the next. Compressed on request, which is smaller, and the same
 
 import zlib
 from collections.abc import Iterable
+from pathlib import PurePosixPath
 from typing import BinaryIO, Final
 
 import msgspec
@@ -32,6 +33,7 @@ LEVEL: Final = 9
 """Of the compressor, where one is asked for."""
 
 _RAW: Final = -15
+_WASM: Final = b"\0asm\1\0\0\0"
 _NEEDS: Final = 20
 """Version of the format: folders and deflated data."""
 _MADE_BY: Final = 3 << 8 | _NEEDS
@@ -88,6 +90,10 @@ def _check(contents: Contents, caps: Caps) -> None:
             f"{contents.manifest.main} is WebAssembly text, which may be in a plugin's folder, never in a package",
             hint="Assemble it (wasm-tools parse, or wat2wasm), and name the .wasm file as main in manifest.json.",
         )
+    if contents.manifest.main.endswith(".wasm"):
+        with contents.files[PurePosixPath(contents.manifest.main).as_posix()].open("rb") as stream:
+            if stream.read(len(_WASM)) != _WASM:
+                raise PackageInvalid(f"{contents.manifest.main} is not a WebAssembly module", hint="Build it again.")
     if (count := len(contents.files) + len(contents.empty)) > caps.entries:
         raise PackageInvalid(
             f"{contents.manifest.name} has {count} files and folders, over the limit of {caps.entries}"

@@ -10,7 +10,7 @@ import rebuild
 @pytest.fixture
 def built(tmp_path: Path) -> Path:
     """A folder as `build` leaves it, from what is checked in."""
-    for folder in (*rebuild.ASSEMBLYSCRIPT, rebuild.TRUNCATED):
+    for folder in (*rebuild.ASSEMBLYSCRIPT, rebuild.ADDER, rebuild.TRUNCATED):
         (tmp_path / folder.name).mkdir()
         shutil.copyfile(folder / rebuild.MODULE, tmp_path / folder.name / rebuild.MODULE)
     return tmp_path
@@ -23,6 +23,10 @@ def test_nothing_is_stale_when_all_is_the_same(built: Path) -> None:
 def test_a_module_that_differs_is_stale(built: Path) -> None:
     (built / "invert" / rebuild.MODULE).write_bytes(b"other")
     assert rebuild.stale(built) == [rebuild.EXAMPLES / "invert" / rebuild.MODULE]
+
+
+def test_the_adder_is_what_its_text_says() -> None:
+    assert (rebuild.ADDER / rebuild.MODULE).read_bytes() == rebuild.assembled()
 
 
 def test_main_says_what_is_stale(
