@@ -2,14 +2,12 @@
 
 import asyncio
 import contextlib
-import datetime as dt
 import hashlib
-import itertools
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import anyio
@@ -27,10 +25,12 @@ from plugind.host.providers import Absence, Providers
 from plugind.host.router import HostRouter
 from plugind.listen.endpoint import Endpoint, resolve
 from plugind.listen.serve import serve
+from plugind.registry import recovery
 from plugind.registry.capsules import CapsuleStore
 from plugind.registry.database import Database
 from plugind.registry.download import Downloader
 from plugind.registry.exclusive import hold
+from plugind.registry.journal import Journal
 from plugind.registry.ledger import Ledger
 from plugind.registry.packages import extract
 from plugind.registry.sources import Sources
@@ -40,14 +40,15 @@ from plugind.rpc.dispatch import Dispatcher
 from plugind.rpc.session import Sessions
 from plugind.services.capsules import Capsules
 from plugind.services.catalog import Catalog
+from plugind.services.changes import Announcer, ChangesService
 from plugind.services.console import Console
 from plugind.services.daemon import DaemonService, Identity
 from plugind.services.effects import EffectsService
+from plugind.services.environment import Environment
 from plugind.services.events import EventsService
 from plugind.services.hosting import HostCalls
 from plugind.services.permissions import PermissionsService
 from plugind.services.plugins import PluginsService
-from plugind.services.runtime import Environment
 from plugind.services.usage import UsageWatch
 from plugind.supervisor import restart
 from plugind.supervisor.artefacts import ArtefactCache
@@ -58,7 +59,7 @@ from plugind.supervisor.windows import WindowFolder
 from plugind_protocol import PROTOCOL_VERSION
 from plugind_protocol.errors import PackageInvalid
 from plugind_protocol.host.effects import EffectDefinition, EffectHandle
-from plugind_protocol.methods import EffectsChanged, SandboxInfo, State, StateChanged
+from plugind_protocol.methods import EffectsChanged, RecoveryInfo, SandboxInfo
 from plugind_protocol.permissions import Permission
 from plugind_protocol.worker import ZygoteReady
 
@@ -122,7 +123,9 @@ async def _serve(
     )
     sessions = Sessions(lambda session: providers.offer(session, session.provides, reserve=session.fallback))
     cache = ArtefactCache(_cache_dir(config, data_dir) / "modules", max_bytes=config.cache_bytes)
-    database = Database(data_dir / "state.db")
+    store = PackageStore(data_dir)
+    database, recovered = recovery.open_database(data_dir / "state.db", store)
+    journal = Journal(data_dir / "journal.jsonl", kept=config.changes_kept)
     engines = Engines(wasmer=config.engines.wasmer.interpreter)
     pool = Pool(
         Compiler(cache, _compile_limits(config), degrade=config.sandbox == "degrade"),
@@ -145,14 +148,16 @@ async def _serve(
             data_dir=os.fspath(data_dir),
             engines=engines.infos,
             sandbox=SandboxInfo(layers=engine.layers, missing=engine.missing, mode=config.sandbox),
+            recovered=msgspec.convert(recovered, RecoveryInfo, from_attributes=True) if recovered else None,
         )
         _report_sandbox(identity.sandbox)
         parts = _Parts(
             config,
             identity,
             database=database,
+            journal=journal,
             ledger=ledger,
-            store=PackageStore(data_dir),
+            store=store,
             sources=Sources(data_dir / "incoming", unpack=_extract, download=Downloader(config.downloads).fetch),
             capsule_store=CapsuleStore(data_dir / "capsules", config.capsules),
             homes=_homes(environ),
@@ -163,8 +168,8 @@ async def _serve(
             tasks=tasks,
             stop=stop,
         )
-        for plugin_id, reason in await parts.catalog.restore():
-            _log.error("plugin cannot be restored", plugin=plugin_id, reason=reason)
+        await parts.catalog.restore()
+        parts.changes.close_gap()
         tasks.start_soon(parts.catalog.probe_health)
         tasks.start_soon(parts.usage.watch, config.supervision.usage_interval_seconds)
         tasks.start_soon(parts.permissions.keep, _LEDGER_SECONDS)
@@ -184,6 +189,7 @@ async def _serve(
             windows.remove()
             cache.close()
             ledger.close()
+            journal.close()
             database.close()
 
 
@@ -219,6 +225,7 @@ class _Parts:
         identity: Identity,
         *,
         database: Database,
+        journal: Journal,
         ledger: Ledger,
         store: PackageStore,
         sources: Sources,
@@ -251,7 +258,7 @@ class _Parts:
             host_calls=HostCalls(_router(providers, effects, ledger)),
             effects=effects,
             tasks=tasks,
-            announce=_announcer(sessions),
+            announce=Announcer(journal, sessions),
             console=console.add,
             console_dropped=console.drop,
             capsules=capsules,
@@ -262,6 +269,7 @@ class _Parts:
                 backoff_max_seconds=config.supervision.backoff_max_seconds,
             ),
             hook_timeout=config.supervision.hook_timeout_seconds,
+            drain=config.supervision.drain_calls_seconds,
         )
         self.catalog = Catalog(config, database, store, sources=sources, environment=environment)
         self.usage = UsageWatch(self.catalog, lambda warning: sessions.broadcast("plugins.resourceWarning", warning))
@@ -269,6 +277,7 @@ class _Parts:
             config,
             identity,
             catalog=self.catalog,
+            journal=journal,
             console=console,
             sessions=sessions,
             providers=providers,
@@ -277,11 +286,13 @@ class _Parts:
         )
         self.permissions = PermissionsService(self.catalog, ledger)
         plugins = PluginsService(self.catalog, self.permissions)
+        self.changes = ChangesService(journal, self.catalog)
         frames = EffectsService(self.catalog, effects, windows)
         self._dispatcher = _dispatcher(
             daemon,
             plugins=plugins,
             permissions=self.permissions,
+            changes=self.changes,
             frames=frames,
             console=console,
             capsules=capsules,
@@ -301,6 +312,7 @@ def _dispatcher(
     *,
     plugins: PluginsService,
     permissions: PermissionsService,
+    changes: ChangesService,
     frames: EffectsService,
     console: Console,
     capsules: Capsules,
@@ -333,6 +345,9 @@ def _dispatcher(
             "plugins.getPermissions": permissions.get_permissions,
             "plugins.applyPreset": permissions.apply_preset,
             "plugins.listPresets": permissions.list_presets,
+            "plugins.versions": plugins.versions,
+            "plugins.rollback": plugins.rollback,
+            "plugins.changes": changes.changes,
             "effects.list": frames.list,
             "frames.open": frames.open,
             "frames.close": frames.close,
@@ -361,24 +376,6 @@ def _router(providers: Providers, effects: EffectRegistry, ledger: Ledger) -> Ho
         },
         used=used,
     )
-
-
-def _announcer(sessions: Sessions) -> Callable[[str, State, State, str | None], None]:
-    numbers = itertools.count(1)
-
-    def announce(plugin_id: str, before: State, to: State, reason: str | None) -> None:
-        _log.info("plugin state", plugin=plugin_id, state=to.value, before=before.value, reason=reason)
-        changed = StateChanged(
-            plugin_id=plugin_id,
-            from_=before,
-            to=to,
-            reason=reason,
-            at=dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
-            seq=next(numbers),
-        )
-        sessions.broadcast("plugins.stateChanged", changed)
-
-    return announce
 
 
 def _check(config: Config) -> None:

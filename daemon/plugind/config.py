@@ -70,6 +70,8 @@ class Supervision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """From the interrupt at a deadline to the kill."""
     hook_timeout_seconds: float = 10.0
     """Deadline of each lifecycle hook."""
+    drain_calls_seconds: float = 30.0
+    """How long calls in flight may go on before an update or a reload ends them."""
     queued_calls: int = 1024
     """Calls waiting per plugin; more are refused as Overloaded."""
     max_restarts: int = 3
@@ -158,6 +160,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     drain_seconds: float = 5.0
     console_messages: int = 2000
     """How many console messages are kept, per plugin."""
+    changes_kept: Annotated[int, Meta(ge=1, le=100_000)] = 1000
+    """State changes that are kept for clients that were away."""
     capsule_frames: bool = False
     """Keep the frame beside the capsule of a failed effect."""
     capsule_redact: list[str] = []

@@ -120,6 +120,10 @@ class PluginInfo(Struct, frozen=True, omit_defaults=False):
     quarantine: Quarantine | msgspec.UnsetType = msgspec.UNSET
     shared_with: list[str] = []
     """Plugins that run in the same process; memory and processor time in ``daemon.metrics`` are then those of all."""
+    source: str | None = None
+    """Where this version came from: a folder, a package or an address."""
+    development: str | None = None
+    """The folder that it is developed in and that is watched, if it is."""
 
 
 # --- session ----------------------------------------------------------------------------------------------------
@@ -218,6 +222,39 @@ class CacheInfo(Struct, frozen=True, omit_defaults=False):
     """Compiled modules that were damaged, or not made by this daemon; they are compiled again."""
 
 
+class RecoveryInfo(Struct, frozen=True, omit_defaults=False):
+    """What was done at the start about a state file that could not be used."""
+
+    reason: str
+    set_aside: str | None
+    """Where the file is now; null where there was none."""
+    plugins: list[str]
+    """Plugins that were found again by their packages; their grants and limits are to be given anew."""
+
+
+class LostPlugin(Struct, frozen=True, omit_defaults=False):
+    """An installed plugin whose package cannot be read any more; installing it again brings it back."""
+
+    plugin_id: str
+    version: str
+    reason: str
+
+
+class StateInfo(Struct, frozen=True, omit_defaults=False):
+    """How the daemon's state on disk is."""
+
+    epoch: str
+    """Of the numbers of state changes."""
+    seq: int
+    """Number of the last state change."""
+    journal_fault: str | None = None
+    """Why state changes are not written down at the moment, if they are not."""
+    recovered: RecoveryInfo | None = None
+    set_aside: list[str] = []
+    """Damaged state files of this and earlier starts that are still there."""
+    lost: list[LostPlugin] = []
+
+
 class DaemonStatus(Struct, frozen=True, omit_defaults=False):
     """Health of the daemon."""
 
@@ -236,6 +273,8 @@ class DaemonStatus(Struct, frozen=True, omit_defaults=False):
     cache: CacheInfo
     providers: dict[str, ClientInfo | None] = {}
     """Who answers each host namespace; null for nobody."""
+    state: StateInfo | None = None
+    """How what outlives it is; always there from version 0.2 on."""
 
 
 class PluginMetrics(Struct, frozen=True, omit_defaults=False):
@@ -318,6 +357,79 @@ class InstallResult(Struct, frozen=True, omit_defaults=False):
     version: str
     state: State
     requested_permissions: list[str]
+
+
+class Update(Params, frozen=True):
+    """Updates a plugin."""
+
+    plugin_id: str
+    source: str | None = None
+    """What to update to, of whatever version; default: the newest version where the plugin came from, or in the package
+    folders of the configuration, if that is newer."""
+    grant: list[str] | Literal["requested"] = []
+    """Permissions to grant besides those it has."""
+
+
+class UpdateResult(PluginInfo, frozen=True, omit_defaults=False):
+    """The plugin after an update."""
+
+    updated: bool = False
+    """False where there was nothing newer, or nothing else."""
+    previous: str = ""
+    """The version before."""
+    message: str = ""
+    """What was done, or why nothing was."""
+
+
+class Rollback(Params, frozen=True):
+    """Goes back to a version that is kept."""
+
+    plugin_id: str
+    version: str | None = None
+    """Which; default: the one that was current last and is not in quarantine."""
+
+
+class KeptVersion(Struct, frozen=True, omit_defaults=False):
+    """One version of a plugin that the daemon has."""
+
+    version: str
+    package: str
+    """SHA-256 of what it holds; two packages may call themselves the same version."""
+    current: bool
+    installed_at: str | None
+    """When it became current last; ISO 8601, UTC; null where that is not known."""
+    source: str | None
+    """Where it came from."""
+    quarantine: str | None = None
+    """Why it is in quarantine, if it is."""
+
+
+class Versions(Struct, frozen=True, omit_defaults=False):
+    """The versions of a plugin that the daemon has."""
+
+    plugin_id: str
+    current: str
+    versions: list[KeptVersion]
+    """The current one first, then those before it, the latest first."""
+
+
+class LoadDevelopment(Params, frozen=True):
+    """Loads a plugin from the folder that it is developed in, and again whenever something there changes."""
+
+    path: str
+    grant: list[str] | Literal["requested"] = "requested"
+    """Permissions to grant; default: all that the manifest asks for, also after it changes."""
+    remember: bool = False
+    """Watch the folder again after the daemon's restart, until the plugin is uninstalled."""
+
+
+class ChangesSince(Params, frozen=True):
+    """Asks for the state changes that a client has missed."""
+
+    since: int | None = None
+    """Number of the last change it knows; without it, it knows nothing."""
+    epoch: str | None = None
+    """The epoch of that number; default: the current one."""
 
 
 class Call(Params, frozen=True):
@@ -543,7 +655,24 @@ class StateChanged(Struct, frozen=True, omit_defaults=False):
     at: str
     """ISO 8601, UTC."""
     seq: int
-    """Counts up by one with every notification of this kind."""
+    """Counts up by one with every notification of this kind, over restarts of the daemon too."""
+    version: str | None = None
+    """The version that is meant: in ``updating`` the one to come, where that is known."""
+
+
+class Changes(Struct, frozen=True, omit_defaults=False):
+    """State changes that a client has missed; where they are not known any more, the state of everything."""
+
+    epoch: str
+    """Which sequence of numbers this is; it is another one where the daemon lost its journal."""
+    seq: int
+    """Number of the last change that is included."""
+    complete: bool
+    """Whether ``changes`` has all that happened; if not, ``plugins`` replaces all that the client knows."""
+    changes: list[StateChanged]
+    """Oldest first."""
+    plugins: list[PluginInfo] | None = None
+    """All installed plugins as they are now, where the changes are not complete."""
 
 
 class ResourceWarning(Struct, frozen=True, omit_defaults=False):  # noqa: A001  # the contract's name
@@ -604,6 +733,9 @@ METHODS: Final = table(
     Method("plugins.listPresets", Empty, list[PresetInfo], "The presets of permissions."),
     Method("plugins.setResourceLimits", SetResourceLimits, Limits, "Change a plugin's limits, at once."),
     Method("plugins.getResourceLimits", PluginId, Limits, "The limits in force."),
+    Method("plugins.versions", PluginId, Versions, "The versions of a plugin that are kept."),
+    Method("plugins.rollback", Rollback, PluginInfo, "Go back to a version that is kept."),
+    Method("plugins.changes", ChangesSince, Changes, "State changes that a client has missed."),
     Method("effects.list", EffectsList, list[Effect], "The effects that plugins offer."),
     Method("effects.process", Process, ProcessResult, "Run an effect on one frame of a window.", Path.HOT),
     Method("frames.open", FramesOpen, FrameWindow, "Open a window of frames shared with one plugin."),

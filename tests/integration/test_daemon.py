@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 from tests.harness.daemon import Daemon
+from tests.harness.plugins import altered
 
 from plugind_client import Client
 from plugind_protocol.errors import InvalidParams
@@ -181,12 +182,37 @@ def test_start_up_errors_say_what_to_do(tmp_path: Path, arguments: list[str], wo
     assert word in refused(tmp_path, *arguments)
 
 
-def test_a_damaged_state_file_is_refused_not_emptied(tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir(mode=0o700)
-    state = tmp_path / "data" / "state.db"
+def test_a_damaged_state_file_is_kept_and_rebuilt_from_the_packages(
+    start: Callable[..., Daemon], plugins: Path, tmp_path: Path
+) -> None:
+    first = start()
+    with Client.connect(first.socket) as client:
+        client.install(str(plugins / "probe"), grant="requested")
+        client.install(str(plugins / "spin"))
+        client.uninstall("spin")
+        client.install(altered(plugins / "probe", tmp_path / "two", version="2.0.0"))
+        client.rollback("probe")
+    assert first.stop() == 0
+    state = first.data_dir / "state.db"
     state.write_bytes(b"damaged" * 1000)
-    assert "state.db" in refused(tmp_path)
-    assert state.read_bytes() == b"damaged" * 1000
+    again = start()
+    assert "rebuilt from the packages" in again.log.read_text()
+    with Client.connect(again.socket) as client:
+        (info,) = client.list_plugins()
+        assert (info.version, info.permissions.granted) == ("1.0.0", [])
+        assert [one.version for one in client.versions("probe").versions] == ["1.0.0", "2.0.0"]
+        assert client.call_plugin("probe", "echo", args=1) == 1
+        found = client.daemon_status().state
+        assert found is not None
+        assert found.recovered is not None
+        assert found.recovered.plugins == ["probe"]
+        assert found.recovered.set_aside is not None
+        assert Path(found.recovered.set_aside).read_bytes() == b"damaged" * 1000
+    assert again.stop() == 0
+    with Client.connect(start().socket) as client:
+        later = client.daemon_status().state
+        assert later is not None
+        assert (later.recovered, later.set_aside) == (None, [found.recovered.set_aside])
 
 
 def test_plugins_and_grants_survive_a_restart(start: Callable[..., Daemon], plugins: Path) -> None:
@@ -213,6 +239,13 @@ def test_a_lost_package_is_reported_and_the_daemon_starts(start: Callable[..., D
     again = start()
     with Client.connect(again.socket) as client:
         assert [info.plugin_id for info in client.list_plugins()] == ["probe"]
+        state = client.daemon_status().state
+        assert state is not None
+        assert [(one.plugin_id, one.version) for one in state.lost] == [("spin", "1.0.0")]
+        client.install(str(plugins / "spin"))
+        state = client.daemon_status().state
+        assert state is not None
+        assert state.lost == []
     assert "plugin cannot be restored" in again.log.read_text()
 
 

@@ -10,7 +10,7 @@ from pluginctl import tables
 from pluginctl.arguments import PluginId, plugin_argument
 from pluginctl.context import Invocation, pass_invocation
 from pluginctl.terminal import duration, size
-from plugind_protocol.methods import CacheInfo, Effect, EffectParameter, PluginInfo, SandboxInfo
+from plugind_protocol.methods import CacheInfo, Effect, EffectParameter, PluginInfo, SandboxInfo, StateInfo
 
 NONE: Final = "-"
 
@@ -43,9 +43,22 @@ def status(invocation: Invocation, /) -> None:
                 *(("", line) for line in _missing(found.sandbox)),
                 ("engines", ", ".join(engines)),
                 ("cache", _cache(found.cache)),
+                *(("state", line) for line in _trouble(found.state)),
             ]
         )
     )
+
+
+def _trouble(state: StateInfo | None) -> Iterator[str]:
+    """Say what is not as it should be about the daemon's state."""
+    if state is None:
+        return
+    if (recovered := state.recovered) is not None:
+        yield f"REBUILT from the packages at the start ({recovered.reason}): grants and limits are to be given anew"
+    yield from (f"damaged and kept: {path}" for path in state.set_aside)
+    yield from (f"LOST {one.plugin_id} {one.version}: {one.reason}; install it again" for one in state.lost)
+    if state.journal_fault is not None:
+        yield f"state changes are not written down: {state.journal_fault}"
 
 
 def _cache(cache: CacheInfo) -> str:

@@ -114,6 +114,23 @@ class Calls(ABC):
         """End a quarantine; or leave the version there and switch to the earlier one that the quarantine names."""
         return await self._ask("plugins.release", m.Release(plugin_id=plugin_id, fallback=fallback), m.PluginInfo)
 
+    async def versions(self, plugin_id: str) -> m.Versions:
+        """The versions of a plugin that are kept, the current one first."""
+        return await self._ask("plugins.versions", m.PluginId(plugin_id=plugin_id), m.Versions)
+
+    async def rollback(self, plugin_id: str, version: str | None = None) -> m.PluginInfo:
+        """Go back to a version that is kept; without one, to the one that was current last and is not in quarantine."""
+        return await self._ask("plugins.rollback", m.Rollback(plugin_id=plugin_id, version=version), m.PluginInfo)
+
+    async def changes(self, since: int | None = None, *, epoch: str | None = None) -> m.Changes:
+        """State changes since one that is known, or the state of everything where that is not possible.
+
+        Args:
+            since: ``seq`` of the last change that is known; None to begin.
+            epoch: Its epoch, from an earlier answer.
+        """
+        return await self._ask("plugins.changes", m.ChangesSince(since=since, epoch=epoch), m.Changes)
+
     async def set_resource_limits(self, plugin_id: str, limits: m.LimitChanges) -> Limits:
         """Change the limits that are given; return all that are in force."""
         params = m.SetResourceLimits(plugin_id=plugin_id, limits=limits)

@@ -44,6 +44,11 @@ def choose(
     return frozenset(granted)
 
 
+def parsed(words: Iterable[str]) -> frozenset[Permission]:
+    """Return permissions that were recorded in words."""
+    return frozenset(map(parse, words))
+
+
 def covered(needed: Permission, granted: frozenset[Permission]) -> bool:
     """Whether a grant covers what a host call needs."""
     return needed in granted or any(have.covers(needed) for have in granted)

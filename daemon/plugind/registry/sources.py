@@ -177,6 +177,10 @@ class Sources:
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(lambda: shutil.rmtree(staged, ignore_errors=True))
 
+    def fetched(self, folder: Path) -> bool:
+        """Whether a folder that `open` yielded was unpacked or fetched for it."""
+        return folder.is_relative_to(self._incoming)
+
     async def _folder(self, found: Local | Remote | Wanted, staged: Path, sha256: str | None, report: Report) -> Path:
         if isinstance(found, Remote):
             package = staged / "package"

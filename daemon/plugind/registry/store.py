@@ -1,19 +1,38 @@
 """The package store: each installed version is a folder named by the hash of its contents, never changed once there."""
 
+import contextlib
 import hashlib
 import os
 import secrets
 import shutil
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import Final
 
+import msgspec
+import structlog
+
+from plugind.registry import durable
 from plugind.registry.folder import Contents
+from plugind.registry.records import Label
 from plugind_protocol.errors import PackageInvalid
+
+_SUFFIX: Final = ".json"
+
+_log = structlog.get_logger(__name__)
+
+
+class Staged(msgspec.Struct, frozen=True):
+    """A package that was copied and hashed, and is not in the store yet."""
+
+    digest: str
+    """64 hex digits."""
+    folder: Path
 
 
 class PackageStore:
-    """Content-addressed folders below ``root``.
+    """Content-addressed folders below ``root``, each with a label beside it.
 
     Args:
         root: An existing folder of the daemon's own, mode 0700.
@@ -21,43 +40,111 @@ class PackageStore:
 
     def __init__(self, root: Path) -> None:
         self._packages = root / "packages"
+        self._labels = root / "labels"
         self._staging = root / "staging"
         shutil.rmtree(self._staging, ignore_errors=True)  # what an earlier daemon did not finish
-        for folder in (self._packages, self._staging):
+        for folder in (self._packages, self._labels, self._staging):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def path(self, digest: str) -> Path:
         """Return where the package of this hash is."""
         return self._packages / digest
 
-    def add(self, contents: Contents) -> str:
-        """Copy a package in: staged, synced, then renamed as one step.
+    def stage(self, contents: Contents) -> Staged:
+        """Copy a package, synced, to where nobody looks yet.
 
         Args:
             contents: What `folder.read` returned.
 
-        Returns:
-            The hash of the package, 64 hex digits.
-
         Raises:
             OSError: The disk is full or not writable; nothing is left behind.
+            PackageInvalid: A file was exchanged while it was read.
         """
-        staged = self._staging / secrets.token_hex(8)
+        folder = self._staging / secrets.token_hex(8)
         try:
-            digest = _copy(contents.files, staged)
-            target = self.path(digest)
-            if not target.exists():
-                staged.rename(target)
-                _sync_folder(self._packages)
-            return digest
-        finally:
-            shutil.rmtree(staged, ignore_errors=True)
+            return Staged(_copy(contents.files, folder), folder)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
 
-    def keep_only(self, digests: set[str]) -> None:
-        """Remove every package but these."""
+    def place(self, staged: Staged) -> None:
+        """Take a staged package in, as one step; the same contents are there once, and what is damaged is replaced."""
+        target = self.path(staged.digest)
+        if target.exists():
+            if _digest(target) == staged.digest:
+                return
+            self._remove(target)
+        staged.folder.rename(target)
+        durable.sync_folder(self._packages)
+
+    def discard(self, staged: Staged) -> None:
+        """Remove what is left of a staged package."""
+        shutil.rmtree(staged.folder, ignore_errors=True)
+
+    def add(self, contents: Contents) -> str:
+        """Stage a package and place it; return its hash."""
+        staged = self.stage(contents)
+        try:
+            self.place(staged)
+        finally:
+            self.discard(staged)
+        return staged.digest
+
+    def keep_only(self, digests: frozenset[str] | set[str]) -> None:
+        """Remove every package but these, each as one step; what cannot be removed now goes at the next start."""
+        for entry in self._labels.iterdir():
+            if entry.name.removesuffix(_SUFFIX) not in digests:
+                with contextlib.suppress(OSError):
+                    entry.unlink()
         for entry in self._packages.iterdir():
             if entry.name not in digests:
-                shutil.rmtree(entry, ignore_errors=True)
+                with contextlib.suppress(OSError):
+                    self._remove(entry)
+
+    def _remove(self, folder: Path) -> None:
+        """Remove a package as one step; what is left of it is in the way of nobody."""
+        aside = self._staging / secrets.token_hex(8)
+        folder.rename(aside)
+        shutil.rmtree(aside, ignore_errors=True)
+
+    def label(self, found: Label) -> None:
+        """Write the label of a package.
+
+        Raises:
+            OSError: The disk is full or not writable; the label is as it was.
+        """
+        durable.replace(self._labels / (found.package + _SUFFIX), msgspec.json.encode(found))
+
+    def labels(self) -> list[Label]:
+        """Return the labels of all packages that are there; one that cannot be read is left out, and said."""
+        found = []
+        for entry in sorted(self._labels.glob("*" + _SUFFIX)):
+            try:
+                one = msgspec.json.decode(entry.read_bytes(), type=Label)
+            except (OSError, msgspec.DecodeError) as exc:
+                _log.warning("a package's label cannot be read", label=entry.name, reason=str(exc))
+                continue
+            if self.path(one.package).is_dir():
+                found.append(one)
+        return found
+
+
+def _digest(folder: Path) -> str | None:
+    """Return the hash of what is in a folder; None where it cannot be read."""
+    total = hashlib.sha256()
+    try:
+        files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if not path.is_dir()}
+        for name in sorted(files):
+            with _open_regular(files[name]) as stream:
+                total.update(_line(name, hashlib.file_digest(stream, "sha256").hexdigest()))
+    except (OSError, PackageInvalid):
+        return None
+    return total.hexdigest()
+
+
+def _line(name: str, digest: str) -> bytes:
+    """Return what one file adds to the hash of its package."""
+    return f"{name}\0{digest}\n".encode()
 
 
 def _copy(files: dict[str, Path], staged: Path) -> str:
@@ -73,25 +160,16 @@ def _copy(files: dict[str, Path], staged: Path) -> str:
                 copy.write(chunk)
             copy.flush()
             os.fsync(copy.fileno())
-        total.update(f"{name}\0{digest.hexdigest()}\n".encode())
+        total.update(_line(name, digest.hexdigest()))
     for folder, _, _ in os.walk(staged):
-        _sync_folder(Path(folder))
+        durable.sync_folder(Path(folder))
     return total.hexdigest()
 
 
-def _open_regular(path: Path) -> BinaryIO:
+def _open_regular(path: Path) -> BufferedReader:
     """Open a file that was regular when it was listed, and refuse it if it is a link or something else by now."""
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise PackageInvalid(f"{path.name!r} changed while it was being read")
     return os.fdopen(handle, "rb")
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -15,7 +15,7 @@ import structlog
 from plugind.config import Config
 from plugind.policy.redact import Redactor
 from plugind.registry.capsules import CapsuleStore, new_id
-from plugind.registry.database import Record
+from plugind.registry.records import Record
 from plugind.registry.store import PackageStore
 from plugind.rpc.session import Session
 from plugind.services import postmortem

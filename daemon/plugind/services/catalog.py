@@ -1,42 +1,42 @@
-"""All installed plugins: installs and removes them, and keeps registry and runtimes in step."""
+"""All installed plugins: what is decided about them, one operation after the other for each, and kept durably.
 
-import hashlib
-from collections.abc import Callable, Iterable
-from pathlib import Path
+Two locks for each plugin. *Preparing* is held by what brings another version, from its beginning to its end, since
+compiling takes long; *changing* while the plugin's records change and a version shows that it runs. Whoever holds both
+took *preparing* first.
+"""
+
+import datetime as dt
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 
 import anyio
-import msgspec
 import structlog
 
 from plugind.config import Config
-from plugind.policy import grants, isolation, limits
-from plugind.registry import folder
-from plugind.registry.database import Database, Quarantined, Record
+from plugind.policy import grants
+from plugind.registry import folder, lifecycle, versions
+from plugind.registry.database import Database
+from plugind.registry.records import Quarantined, Record
 from plugind.registry.sources import Report, Sources
 from plugind.registry.store import PackageStore
-from plugind.services.runtime import Environment, Installed, Runtime
-from plugind_protocol import manifest as manifests
-from plugind_protocol.errors import (
-    InvalidState,
-    ManifestInvalid,
-    PlugindError,
-    PluginNotFound,
-    UnsupportedAbi,
+from plugind.services.environment import Environment, Installed
+from plugind.services.installer import Installer, Prepared
+from plugind.services.locks import Locks
+from plugind.services.runtime import Runtime
+from plugind_protocol.errors import InvalidParams, InvalidState, ManifestInvalid, PlugindError, PluginNotFound
+from plugind_protocol.methods import (
+    Install,
+    InstallProgress,
+    KeptVersion,
+    LostPlugin,
+    PluginInfo,
+    State,
+    Versions,
 )
-from plugind_protocol.manifest import Limits, Manifest
-from plugind_protocol.methods import Install, InstallProgress, State
 from plugind_protocol.permissions import Permission
 
 _log = structlog.get_logger(__name__)
-
-
-class _Prepared(msgspec.Struct, frozen=True, kw_only=True):
-    """A version in the store, compiled, that is not installed yet."""
-
-    manifest: Manifest
-    package: str
-    module_hash: str
-    abi: str
 
 
 class Catalog:
@@ -56,44 +56,47 @@ class Catalog:
         self._config = config
         self._sources = sources
         self._database = database
-        self._store = store
         self._environment = environment
-        self._preparing = anyio.Lock()
-        """Held by an install from its beginning to its end; compiling takes long."""
-        self._installing = anyio.Lock()
-        """Held while records and packages change."""
-        self._preparing_package: str | None = None
-        self._earlier: dict[str, list[Record]] = {}
+        self._installer = Installer(config, store, environment.pool, referred=self._referred)
+        self._preparing = Locks()
+        self._changing = Locks()
+        self._kept: dict[str, list[Record]] = {}
         self._quarantines: dict[tuple[str, str], Quarantined] = {}
+        self._arriving: dict[str, State] = {}
+        self._lost: dict[str, tuple[Record, str]] = {}
         self.runtimes: dict[str, Runtime] = {}
         """By plugin id; read by the hot paths."""
 
-    async def restore(self) -> list[tuple[str, str]]:
+    # --- the start --------------------------------------------------------------------------------------------
+
+    async def restore(self) -> None:
         """Bring back what was installed before the daemon's start.
 
-        Returns:
-            Plugin id and reason for each whose package cannot be read any more; their records are kept.
+        Records of what cannot be read any more are kept: it is `lost` until it is installed again.
         """
         records = await anyio.to_thread.run_sync(self._database.records)
         self._quarantines = {(one.plugin_id, one.package): one for one in self._database.quarantined()}
-        for record in self._database.earlier():
-            self._earlier.setdefault(record.plugin_id, []).append(record)
-        lost = []
+        for record in self._database.kept():
+            self._kept.setdefault(record.plugin_id, []).append(record)
         for record in records:
             try:
-                installed = await anyio.to_thread.run_sync(self._installed, record)
+                installed = await anyio.to_thread.run_sync(self._installer.installed, record)
             except (OSError, ManifestInvalid) as exc:
-                lost.append((record.plugin_id, str(exc)))
+                _log.error("plugin cannot be restored", plugin=record.plugin_id, reason=str(exc))
+                self._lost[record.plugin_id] = (record, str(exc))
             else:
                 self.runtimes[record.plugin_id] = self._runtime(installed)
-        await self._collect(records)
-        return lost
+        await self._installer.collect()
+        await self._installer.label_missing()
+        self._prefer()
 
     def _runtime(self, installed: Installed) -> Runtime:
         quarantine = self._quarantines.get((installed.record.plugin_id, installed.record.package))
         runtime = Runtime(installed, self._environment, on_quarantine=self._on_quarantine, quarantine=quarantine)
         runtime.crashes.fallback = self._fallback(installed.record) if quarantine is not None else None
         return runtime
+
+    # --- looking ----------------------------------------------------------------------------------------------
 
     def get(self, plugin_id: str) -> Runtime:
         """Return a plugin's runtime.
@@ -105,6 +108,48 @@ class Catalog:
         if runtime is None:
             raise PluginNotFound(f"plugin {plugin_id!r} is not installed", plugin_id=plugin_id)
         return runtime
+
+    def state(self, plugin_id: str) -> State:
+        """Return the state of a plugin, installed or not."""
+        runtime = self.runtimes.get(plugin_id)
+        return runtime.state if runtime is not None else self._arriving.get(plugin_id, State.NOT_INSTALLED)
+
+    def infos(self) -> list[PluginInfo]:
+        """Describe all installed plugins, by id."""
+        return [runtime.info() for _, runtime in sorted(self.runtimes.items())]
+
+    @property
+    def lost(self) -> list[LostPlugin]:
+        """Plugins whose package cannot be read any more."""
+        return [
+            LostPlugin(plugin_id=record.plugin_id, version=record.version, reason=reason)
+            for record, reason in self._lost.values()
+        ]
+
+    def versions(self, plugin_id: str) -> Versions:
+        """Return the versions of a plugin that are there.
+
+        Raises:
+            PluginNotFound: It is not installed.
+        """
+        current = self.get(plugin_id).committed.record
+        return Versions(
+            plugin_id=plugin_id,
+            current=current.version,
+            versions=[
+                KeptVersion(
+                    version=one.version,
+                    package=one.package,
+                    current=one is current,
+                    installed_at=one.installed_at,
+                    source=one.source,
+                    quarantine=found.reason if (found := self._quarantines.get((plugin_id, one.package))) else None,
+                )
+                for one in (current, *reversed(self._kept.get(plugin_id, [])))
+            ],
+        )
+
+    # --- versions that come -----------------------------------------------------------------------------------
 
     async def install(self, params: Install, report: Report = lambda _: None) -> Runtime:
         """Install from a source, or update an installed plugin to what the source holds.
@@ -118,40 +163,207 @@ class Catalog:
             PackageInvalid: A file is missing or not acceptable, or the package or the module is damaged.
             UnsupportedAbi: The module asks for what the host does not offer.
             InvalidParams: A grant is not among what the manifest requests, or the source is of no known form.
-            PlugindError: Why the source cannot be had, as of `Sources.open`.
+            PlugindError: Why the source cannot be had, as of `Sources.open`; or why the new version did not get to
+                where the old one was, which is back then.
         """
         # What is fetched and unpacked waits for nobody, and nobody waits for it.
         async with self._sources.open(params.source, sha256=params.sha256, report=report) as found:
-            return await self._install(found, params, report)
-
-    async def _install(self, found: Path, params: Install, report: Report) -> Runtime:
-        async with self._preparing:
             contents = await anyio.to_thread.run_sync(folder.read, found)
-            name, requested = contents.manifest.name, contents.manifest.requested
-            chosen = grants.choose(params.grant, requested)
-            new = name not in self.runtimes
-            if new:
-                self._environment.announce(name, State.NOT_INSTALLED, State.INSTALLING, None)
-            try:
-                report(InstallProgress(stage="compiling"))
-                prepared = await self._prepare(contents)
-                report(InstallProgress(stage="installing"))
-                with anyio.CancelScope(shield=True):
-                    async with self._installing:
-                        if not new and name not in self.runtimes:  # it was uninstalled meanwhile
-                            new = True
-                            self._environment.announce(name, State.NOT_INSTALLED, State.INSTALLING, None)
-                        runtime = await self._commit(prepared, chosen)
-            except BaseException as exc:
-                if new and name not in self.runtimes:
-                    self._environment.announce(name, State.INSTALLING, State.NOT_INSTALLED, str(exc) or "cancelled")
-                raise
-            finally:
-                with anyio.CancelScope(shield=True):
-                    async with self._installing:
-                        self._preparing_package = None
-                        await self._collect()
+            chosen = grants.choose(params.grant, contents.manifest.requested)
+            manifest = contents.manifest
+            async with self._preparing.hold(manifest.name):
+                with self._arrival(manifest.name, manifest.version, fetched=self._sources.fetched(found)):
+                    return await self._take(contents, chosen, source=params.source, report=report)
+
+    async def _take(
+        self, contents: folder.Contents, chosen: frozenset[Permission], *, source: str, report: Report
+    ) -> Runtime:
+        """Install what was read, or update to it."""
+        manifest = contents.manifest
+        self._arrive(manifest.name, State.INSTALLING, manifest.version)
+        report(InstallProgress(stage="compiling"))
+        async with self._installer.prepared(contents) as prepared, self._change(manifest.name):
+            report(InstallProgress(stage="installing"))
+            self._arrive(manifest.name, State.INSTALLING, manifest.version)  # it may have been uninstalled meanwhile
+            return await self._commit(prepared, chosen, source=source)
+
+    @contextmanager
+    def _arrival(self, plugin_id: str, version: str, *, fetched: bool) -> Iterator[None]:
+        """Tell of a plugin that is not there yet that its package is, and where it does not come, that it does not."""
+        if fetched:
+            self._arrive(plugin_id, State.DOWNLOADED, version)
+        try:
+            yield
+        except BaseException as exc:
+            if plugin_id in self._arriving:
+                self._arrive(plugin_id, State.NOT_INSTALLED, version, reason=str(exc) or "cancelled")
+            raise
+
+    def _arrive(self, plugin_id: str, to: State, version: str, *, reason: str | None = None) -> None:
+        """Let a plugin that is not there yet go to a state; nothing where it is there, or in this state already."""
+        before = self._arriving.get(plugin_id, State.NOT_INSTALLED)
+        if to is before or (to in lifecycle.ARRIVING and plugin_id in self.runtimes):
+            return
+        lifecycle.check(before, to, plugin_id=plugin_id)
+        if to in lifecycle.ARRIVING - {State.NOT_INSTALLED}:
+            self._arriving[plugin_id] = to
+        else:
+            self._arriving.pop(plugin_id, None)
+        self._environment.announce(plugin_id, before, to, version=version, reason=reason)
+
+    @asynccontextmanager
+    async def _change(self, plugin_id: str) -> AsyncIterator[None]:
+        """Change records of a plugin; whoever asked cannot stop this midway."""
+        with anyio.CancelScope(shield=True):
+            async with self._changing.hold(plugin_id):
+                yield
+
+    async def _commit(self, prepared: Prepared, chosen: frozenset[Permission], *, source: str | None) -> Runtime:
+        """Make what was prepared the plugin's current version, durably; what was revoked meanwhile stays so."""
+        manifest = prepared.manifest
+        known = self.runtimes.get(manifest.name)
+        current = known.installed.record if known is not None else None
+        record = Record(
+            plugin_id=manifest.name,
+            version=manifest.version,
+            package=prepared.package,
+            module_hash=prepared.module_hash,
+            abi=prepared.abi,
+            enabled=True,
+            granted=_words(chosen if known is None else chosen | (known.granted & set(manifest.requested))),
+            source=source,
+            installed_at=_now(),
+        )
+        if known is not None and current is not None:
+            record = versions.again(record, current, granted=record.granted, at=_now())
+            await self._switch(known, record)
+            return known
+        lost, _ = self._lost.get(manifest.name, (None, ""))
+        if lost is not None:
+            record = versions.again(record, lost, granted=record.granted, at=_now())
+        installed = await anyio.to_thread.run_sync(self._installer.installed, record)
+        await anyio.to_thread.run_sync(self._database.put, record)
+        self._lost.pop(manifest.name, None)
+        self.runtimes[manifest.name] = runtime = self._runtime(installed)
+        self._arrive(manifest.name, State.INSTALLED, manifest.version)
+        await self._installer.label(record)
+        self._prefer()
+        return runtime
+
+    async def _switch(self, runtime: Runtime, record: Record) -> None:
+        """Make another version of a plugin its current one, durably, and keep the old one."""
+        old = runtime.installed.record
+        kept = versions.kept_after(
+            self._kept.get(old.plugin_id, []), old, record, keep=self._config.supervision.kept_versions
+        )
+        installed = await anyio.to_thread.run_sync(self._installer.installed, record)
+
+        async def commit() -> None:
+            await anyio.to_thread.run_sync(self._database.store, record, kept)
+            self._kept[record.plugin_id] = kept
+
+        quarantine = self._quarantines.get((record.plugin_id, record.package))
+        await runtime.switch(installed, commit=commit, quarantine=quarantine)
+        await self._installer.label(record)
+        if quarantine is not None:
+            runtime.crashes.fallback = self._fallback(record)
+        self._prefer()
+        await self._installer.collect()
+
+    async def rollback(self, plugin_id: str, version: str | None = None) -> Runtime:
+        """Go back to a version that is kept.
+
+        Args:
+            plugin_id: The plugin.
+            version: Which; default: the one that was current last and is not in quarantine.
+
+        Raises:
+            PluginNotFound: It is not installed.
+            InvalidState: No version is kept that could be used.
+            InvalidParams: This version is not kept.
+            PlugindError: Why it did not get to where the current one is; that one is back.
+        """
+        async with self._preparing.hold(plugin_id), self._change(plugin_id):
+            runtime = self.get(plugin_id)
+            await self._back(runtime, self._choose(runtime, version))
             return runtime
+
+    def _choose(self, runtime: Runtime, version: str | None) -> Record:
+        kept = self._kept.get(runtime.plugin_id, [])
+        if version is None:
+            record = versions.latest(kept, self._quarantines)
+        else:
+            record = versions.find(kept, version)
+            if record is None:
+                raise InvalidParams(
+                    f"version {version!r} of {runtime.plugin_id} is not kept",
+                    hint=f"These are: {', '.join(one.version for one in reversed(kept)) or 'none'}.",
+                    plugin_id=runtime.plugin_id,
+                    path="$.version",
+                )
+        if record is None:
+            raise InvalidState(
+                f"{runtime.plugin_id} has no earlier version that could be used",
+                hint=f"See what is kept with: pluginctl versions {runtime.plugin_id}",
+                plugin_id=runtime.plugin_id,
+            )
+        return record
+
+    async def _back(self, runtime: Runtime, record: Record) -> None:
+        """Go back to a kept version: with what it was granted then and lost not since, and what was granted since."""
+        installed = await anyio.to_thread.run_sync(self._installer.installed, record)
+        since = runtime.granted & set(installed.manifest.requested)
+        granted = sorted({*record.granted, *map(str, since)})
+        await self._switch(runtime, versions.again(record, runtime.installed.record, granted=granted, at=_now()))
+
+    # --- decisions --------------------------------------------------------------------------------------------
+
+    async def change(
+        self,
+        plugin_id: str,
+        decide: Callable[[Record], Record],
+        *,
+        earlier: Callable[[Record], Record] | None = None,
+    ) -> Runtime:
+        """Change what is decided about a plugin, durably.
+
+        Args:
+            plugin_id: The plugin.
+            decide: Record as it is → as it shall be; nothing changes in between.
+            earlier: The same for each version that is kept; default: those stay as they are.
+
+        Raises:
+            PluginNotFound: It is not installed.
+        """
+        async with self._change(plugin_id):
+            runtime = self.get(plugin_id)
+            record = decide(runtime.installed.record)
+            if earlier is None:
+                await anyio.to_thread.run_sync(self._database.put, record)
+            else:
+                kept = [earlier(one) for one in self._kept.get(plugin_id, [])]
+                await anyio.to_thread.run_sync(self._database.store, record, kept)
+                self._kept[plugin_id] = kept
+            runtime.record(record, self._installer.limits(runtime.installed.manifest, record))
+            return runtime
+
+    async def uninstall(self, plugin_id: str) -> Runtime:
+        """Stop a plugin and remove it, with all versions that are kept.
+
+        Raises:
+            PluginNotFound: It is not installed.
+        """
+        async with self._change(plugin_id):
+            runtime = self.get(plugin_id)
+            await runtime.remove(partial(anyio.to_thread.run_sync, self._database.remove, plugin_id))
+            del self.runtimes[plugin_id]
+            self._kept.pop(plugin_id, None)
+            self._quarantines = {key: one for key, one in self._quarantines.items() if key[0] != plugin_id}
+            self._prefer()
+            await self._installer.collect()
+        return runtime
+
+    # --- quarantine -------------------------------------------------------------------------------------------
 
     async def release(self, plugin_id: str, *, fallback: bool) -> Runtime:
         """End the quarantine of a plugin's current version, or leave it there and switch to an earlier one.
@@ -160,16 +372,16 @@ class Catalog:
             PluginNotFound: It is not installed.
             InvalidState: It is not in quarantine, or there is no earlier version to switch to.
         """
-        async with self._installing:
+        async with self._change(plugin_id):
             runtime = self.get(plugin_id)
             quarantine = runtime.crashes.quarantine
             if quarantine is None:
                 raise InvalidState(f"{plugin_id} is not in quarantine", plugin_id=plugin_id)
             if fallback:
-                await self._fall_back(runtime)
+                await self._back(runtime, self._choose(runtime, None))
             else:
                 await anyio.to_thread.run_sync(self._database.release, plugin_id, quarantine.package)
-                del self._quarantines[plugin_id, quarantine.package]
+                self._quarantines.pop((plugin_id, quarantine.package), None)
                 await runtime.release()
             return runtime
 
@@ -181,52 +393,24 @@ class Catalog:
         self._environment.tasks.start_soon(self._give_up, runtime, quarantine)
 
     async def _give_up(self, runtime: Runtime, quarantine: Quarantined) -> None:
-        async with self._installing:
-            if runtime.crashes.quarantine is not quarantine:
+        async with self._change(runtime.plugin_id):
+            if runtime.crashes.quarantine is not quarantine or self.runtimes.get(runtime.plugin_id) is not runtime:
                 return
-            await anyio.to_thread.run_sync(self._database.quarantine, quarantine)
+            try:
+                await anyio.to_thread.run_sync(self._database.quarantine, quarantine)
+            except OSError as exc:
+                _log.error("quarantine is not durable", plugin=runtime.plugin_id, reason=str(exc))
             if self._config.supervision.fallback == "switch" and runtime.crashes.fallback is not None:
                 try:
-                    await self._fall_back(runtime)
-                except PlugindError as exc:
-                    _log.warning("the earlier version does not run either", plugin=runtime.plugin_id, error=exc.message)
-
-    async def _fall_back(self, runtime: Runtime) -> None:
-        record = self._fallback_record(runtime.installed.record)
-        if record is None:
-            raise InvalidState(
-                f"{runtime.plugin_id} has no earlier version that could be used",
-                hint=f"Release it with: pluginctl release {runtime.plugin_id}",
-                plugin_id=runtime.plugin_id,
-            )
-        current = runtime.installed.record
-        record = msgspec.structs.replace(record, enabled=current.enabled)
-        await self._switch(runtime, await anyio.to_thread.run_sync(self._installed, record))
-
-    async def _switch(self, runtime: Runtime, installed: Installed) -> None:
-        """Make another version of a plugin its current one, durably, and keep the old one."""
-        old, new = runtime.installed.record, installed.record
-        keep = self._config.supervision.kept_versions
-        if old.package == new.package:
-            await anyio.to_thread.run_sync(self._database.put, new)
-        else:
-            await anyio.to_thread.run_sync(lambda: self._database.supersede(old, new, keep=keep))
-            kept = [
-                one for one in self._earlier.get(new.plugin_id, ()) if one.version not in (old.version, new.version)
-            ]
-            self._earlier[new.plugin_id] = [*kept, old][-keep:] if keep and old.version != new.version else kept
-        await runtime.replace(installed, quarantine=self._quarantines.get((new.plugin_id, new.package)))
-        await self._collect()
+                    await self._back(runtime, self._choose(runtime, None))
+                except (PlugindError, OSError) as exc:
+                    _log.warning("the earlier version was not taken", plugin=runtime.plugin_id, error=str(exc))
 
     def _fallback(self, current: Record) -> str | None:
-        record = self._fallback_record(current)
+        record = versions.latest(self._kept.get(current.plugin_id, []), self._quarantines)
         return record.version if record is not None else None
 
-    def _fallback_record(self, current: Record) -> Record | None:
-        for record in reversed(self._earlier.get(current.plugin_id, [])):
-            if (record.plugin_id, record.package) not in self._quarantines:
-                return record
-        return None
+    # --- all of them ------------------------------------------------------------------------------------------
 
     async def probe_health(self) -> None:
         """Ask idle workers from time to time whether they still answer; never returns."""
@@ -236,42 +420,6 @@ class Catalog:
             async with anyio.create_task_group() as tasks:
                 for runtime in self.runtimes.values():
                     tasks.start_soon(runtime.probe, supervision.health_timeout_seconds)
-
-    async def uninstall(self, plugin_id: str) -> Runtime:
-        """Stop a plugin and remove it.
-
-        Raises:
-            PluginNotFound: It is not installed.
-        """
-        with anyio.CancelScope(shield=True):
-            async with self._installing:
-                runtime = self.get(plugin_id)
-                await runtime.unload("uninstall")
-                runtime.drop_windows()
-                await anyio.to_thread.run_sync(self._database.remove, plugin_id)
-                del self.runtimes[plugin_id]
-                self._earlier.pop(plugin_id, None)
-                self._quarantines = {key: one for key, one in self._quarantines.items() if key[0] != plugin_id}
-                self._environment.announce(plugin_id, runtime.state, State.NOT_INSTALLED, None)
-                await self._collect()
-        return runtime
-
-    async def change(self, plugin_id: str, decide: Callable[[Record], Record]) -> Runtime:
-        """Change a plugin's record, durably.
-
-        Args:
-            plugin_id: The plugin.
-            decide: Record as it is → as it shall be; nothing changes in between.
-
-        Raises:
-            PluginNotFound: It is not installed.
-        """
-        async with self._installing:
-            runtime = self.get(plugin_id)
-            record = decide(runtime.installed.record)
-            await anyio.to_thread.run_sync(self._database.put, record)
-            runtime.record(record, self._limits(runtime.installed.manifest, record))
-            return runtime
 
     async def stop(self, *, hook_timeout: float) -> None:
         """Unload everything.
@@ -283,82 +431,24 @@ class Catalog:
             for runtime in self.runtimes.values():
                 tasks.start_soon(runtime.unload, "shutdown", hook_timeout)
 
-    async def _prepare(self, contents: folder.Contents) -> _Prepared:
-        """Copy a package in and compile its module. Whoever asked may change their mind: nothing refers to it yet."""
-        manifest = contents.manifest
-        if manifest.main.endswith((".js", ".ts")) or manifest.abi in ("javascript", "extism"):
-            raise UnsupportedAbi(
-                f"{manifest.name}: {manifest.abi or 'javascript'} plugins are not supported by this version of plugind",
-                hint="Build the plugin to WebAssembly with the Timeline or the numeric ABI.",
-            )
-        engine = self._engine(manifest)
-        self._environment.pool.check(engine, who=manifest.name)
-        async with self._installing:
-            self._preparing_package = package = await anyio.to_thread.run_sync(self._store.add, contents)
-        module = self._store.path(package) / manifest.main
-        module_hash = await anyio.to_thread.run_sync(_hash, module)
-        compiled = await self._environment.pool.compile(
-            module, module_hash, text=manifest.main.endswith(".wat"), engine=engine
-        )
-        if manifest.abi not in (None, compiled.abi):
-            raise UnsupportedAbi(f"{manifest.name}: the manifest says abi {manifest.abi}, the module is {compiled.abi}")
-        return _Prepared(manifest=manifest, package=package, module_hash=module_hash, abi=compiled.abi)
+    def _referred(self) -> Iterator[Record]:
+        """Go through all records that refer to packages."""
+        for runtime in self.runtimes.values():
+            yield runtime.installed.record
+            yield runtime.committed.record
+        for kept in self._kept.values():
+            yield from kept
+        yield from (record for record, _ in self._lost.values())
 
-    async def _commit(self, prepared: _Prepared, chosen: frozenset[Permission]) -> Runtime:
-        """Make what was prepared the plugin's current version, durably; what was revoked meanwhile stays so."""
-        manifest = prepared.manifest
-        known = self.runtimes.get(manifest.name)
-        granted = chosen if known is None else chosen | (known.granted & set(manifest.requested))
-        record = Record(
-            plugin_id=manifest.name,
-            version=manifest.version,
-            package=prepared.package,
-            module_hash=prepared.module_hash,
-            abi=prepared.abi,
-            enabled=known is None or known.installed.record.enabled,
-            granted=sorted(map(str, granted)),
-            limits=Limits() if known is None else known.installed.record.limits,
-        )
-        installed = await anyio.to_thread.run_sync(self._installed, record)
-        if known is not None:
-            await self._switch(known, installed)
-            return known
-        await anyio.to_thread.run_sync(self._database.put, record)
-        self.runtimes[manifest.name] = runtime = self._runtime(installed)
-        self._environment.announce(manifest.name, State.INSTALLING, State.INSTALLED, None)
-        return runtime
-
-    def _installed(self, record: Record) -> Installed:
-        package = self._store.path(record.package)
-        manifest = manifests.parse((package / manifests.MANIFEST_NAME).read_bytes())
-        return Installed(
-            record=record,
-            manifest=manifest,
-            module=package / manifest.main,
-            limits=self._limits(manifest, record),
-            engine=self._engine(manifest),
-            publisher=isolation.sharing(
-                manifest.name, default=self._config.isolation, chosen=self._config.isolation_of
-            ),
-        )
-
-    def _limits(self, manifest: Manifest, record: Record) -> Limits:
-        return limits.effective(self._config.limits, manifest.limits, record.limits)
-
-    def _engine(self, manifest: Manifest) -> str:
-        return self._config.engines.plugins.get(manifest.name) or manifest.engine or self._config.engine
-
-    async def _collect(self, records: Iterable[Record] = ()) -> None:
-        """Remove packages that nobody refers to; ``records`` are referred to besides what is installed."""
-        current = [runtime.installed.record for runtime in self.runtimes.values()]
-        earlier = [record for records in self._earlier.values() for record in records]
-        packages = {record.package for record in (*current, *earlier, *records)}
-        if self._preparing_package is not None:
-            packages.add(self._preparing_package)
-        self._environment.pool.compiler.prefer(frozenset(record.module_hash for record in current))
-        await anyio.to_thread.run_sync(self._store.keep_only, packages)
+    def _prefer(self) -> None:
+        """Have the modules of current versions kept compiled before all others."""
+        current = frozenset(runtime.installed.record.module_hash for runtime in self.runtimes.values())
+        self._environment.pool.compiler.prefer(current)
 
 
-def _hash(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def _words(permissions: frozenset[Permission]) -> list[str]:
+    return sorted(map(str, permissions))
+
+
+def _now() -> str:
+    return dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")

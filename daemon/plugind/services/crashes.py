@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from plugind.registry.database import Quarantined, Record
+from plugind.registry.records import Quarantined, Record
 from plugind.supervisor import restart
 from plugind_protocol.errors import Quarantined as QuarantinedError
 from plugind_protocol.methods import Quarantine

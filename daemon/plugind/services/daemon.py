@@ -13,6 +13,8 @@ import psutil
 
 from plugind.config import Config
 from plugind.host.providers import Providers
+from plugind.registry import recovery
+from plugind.registry.journal import Journal
 from plugind.rpc.session import Session, Sessions
 from plugind.services.catalog import Catalog
 from plugind.services.console import Console
@@ -30,7 +32,9 @@ from plugind_protocol.methods import (
     Initialize,
     InitializeResult,
     PluginMetrics,
+    RecoveryInfo,
     SandboxInfo,
+    StateInfo,
 )
 
 
@@ -41,6 +45,8 @@ class Identity(msgspec.Struct, frozen=True):
     data_dir: str
     engines: list[EngineInfo]
     sandbox: SandboxInfo
+    recovered: RecoveryInfo | None = None
+    """What had to be done about its state file."""
 
 
 class DaemonService:
@@ -50,6 +56,7 @@ class DaemonService:
         config: The settings.
         identity: What this daemon is.
         catalog: The installed plugins.
+        journal: Their state changes.
         console: Their console.
         sessions: The connected clients.
         providers: Which of them answers plugins.
@@ -63,6 +70,7 @@ class DaemonService:
         identity: Identity,
         *,
         catalog: Catalog,
+        journal: Journal,
         console: Console,
         sessions: Sessions,
         providers: Providers,
@@ -72,6 +80,7 @@ class DaemonService:
         self._config = config
         self._identity = identity
         self._catalog = catalog
+        self._journal = journal
         self._console = console
         self._sessions = sessions
         self._providers = providers
@@ -124,6 +133,17 @@ class DaemonService:
             engines=self._identity.engines,
             cache=await self._cache(),
             providers=self._providers.describe(),
+            state=self._state(),
+        )
+
+    def _state(self) -> StateInfo:
+        return StateInfo(
+            epoch=self._journal.epoch,
+            seq=self._journal.seq,
+            journal_fault=self._journal.fault,
+            recovered=self._identity.recovered,
+            set_aside=recovery.set_aside_before(Path(self._identity.data_dir) / "state.db"),
+            lost=self._catalog.lost,
         )
 
     async def metrics(self, _session: Session, _params: Empty) -> DaemonMetrics:

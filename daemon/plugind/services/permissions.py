@@ -11,8 +11,8 @@ import structlog
 from msgspec.structs import replace
 
 from plugind.policy import grants
-from plugind.registry.database import Record
 from plugind.registry.ledger import Action, Ledger
+from plugind.registry.records import Record
 from plugind.rpc.session import Session
 from plugind.services.catalog import Catalog
 from plugind.services.runtime import Runtime
@@ -27,10 +27,13 @@ from plugind_protocol.methods import (
     PluginId,
     PresetInfo,
 )
-from plugind_protocol.permissions import Permission, parse
+from plugind_protocol.permissions import Permission
 from plugind_protocol.presets import PRESETS, select
 
 _log = structlog.get_logger(__name__)
+
+Decide = Callable[[frozenset[Permission]], frozenset[Permission]]
+"""What is granted → what shall be."""
 
 
 class PermissionsService:
@@ -53,12 +56,16 @@ class PermissionsService:
 
     async def revoke(self, session: Session, params: Grant) -> Permissions:
         """Revoke permissions; the next host call that needs one is denied."""
-        return await self._set(session, params.plugin_id, lambda granted: grants.revoke(granted, params.permissions))
+        less = partial(grants.revoke, names=params.permissions)
+        with self._catalog.get(params.plugin_id).withdrawn(params.permissions):  # at once, whatever is under way
+            return await self._set(session, params.plugin_id, less, earlier=less)
 
     async def apply_preset(self, session: Session, params: ApplyPreset) -> Permissions:
         """Grant exactly what a preset covers of what the manifest requests."""
         exactly = select(params.preset, self._catalog.get(params.plugin_id).installed.manifest.requested)
-        return await self._set(session, params.plugin_id, lambda _granted: exactly)
+        return await self._set(
+            session, params.plugin_id, lambda _granted: exactly, earlier=partial(select, params.preset)
+        )
 
     async def installed(self, session: Session, runtime: Runtime) -> None:
         """Write down what an install or an update has changed."""
@@ -123,17 +130,23 @@ class PermissionsService:
         self,
         session: Session,
         plugin_id: str,
-        decide: Callable[[frozenset[Permission]], frozenset[Permission]],
+        decide: Decide,
+        *,
+        earlier: Decide | None = None,
     ) -> Permissions:
-        """Change what a plugin is granted; nothing comes in between, and the ledger has it before the answer."""
+        """Change what a plugin is granted; nothing comes in between, and the ledger has it before the answer.
+
+        What is taken away, versions that are kept lose as well: going back to one does not bring it back.
+        """
         before: list[str] = []
 
         def change(record: Record) -> Record:
             before[:] = record.granted
-            granted = decide(frozenset(map(parse, record.granted)))
-            return replace(record, granted=sorted(map(str, granted)))
+            return _granting(record, decide)
 
-        runtime = await self._catalog.change(plugin_id, change)
+        runtime = await self._catalog.change(
+            plugin_id, change, earlier=None if earlier is None else partial(_granting, decide=earlier)
+        )
         held = runtime.permissions()
         await self._note(session, plugin_id, before=set(before), granted=set(held.granted))
         return held
@@ -144,6 +157,10 @@ class PermissionsService:
         for action, names in changes:
             if names:
                 await anyio.to_thread.run_sync(partial(self._ledger.change, plugin_id, action, sorted(names), by=by))
+
+
+def _granting(record: Record, decide: Decide) -> Record:
+    return replace(record, granted=sorted(map(str, decide(grants.parsed(record.granted)))))
 
 
 def _iso(seconds: float) -> str:

@@ -22,8 +22,10 @@ from plugind_protocol.methods import (
     PluginId,
     PluginInfo,
     Release,
+    Rollback,
     SetResourceLimits,
     State,
+    Versions,
 )
 
 MAX_TIMEOUT_MS: Final = 3_600_000
@@ -140,9 +142,19 @@ class PluginsService:
         """The limits in force."""
         return self._catalog.get(params.plugin_id).installed.limits
 
+    async def versions(self, _session: Session, params: PluginId) -> Versions:
+        """The versions that are kept."""
+        return self._catalog.versions(params.plugin_id)
+
+    async def rollback(self, session: Session, params: Rollback) -> PluginInfo:
+        """Go back to a version that is kept."""
+        runtime = await self._catalog.rollback(params.plugin_id, params.version)
+        await self._permissions.installed(session, runtime)
+        return runtime.info()
+
     async def list(self, _session: Session, _params: Empty) -> list[PluginInfo]:
         """All installed plugins, by id."""
-        return [runtime.info() for _, runtime in sorted(self._catalog.runtimes.items())]
+        return self._catalog.infos()
 
     async def get(self, _session: Session, params: PluginId) -> PluginInfo:
         """One installed plugin."""
@@ -150,8 +162,7 @@ class PluginsService:
 
     async def get_state(self, _session: Session, params: PluginId) -> State:
         """The state of a plugin, installed or not."""
-        runtime = self._catalog.runtimes.get(params.plugin_id)
-        return runtime.state if runtime is not None else State.NOT_INSTALLED
+        return self._catalog.state(params.plugin_id)
 
 
 def timeout_seconds(timeout_ms: int | None, runtime: Runtime) -> float:

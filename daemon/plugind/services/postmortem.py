@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from plugind.policy.redact import Redactor
-from plugind.registry.database import Record
+from plugind.registry.records import Record
 from plugind.supervisor.trail import Asked, Evidence, HostCalled, Ran
 from plugind_protocol import PROTOCOL_VERSION, __version__
 from plugind_protocol.capsule import (

@@ -2,33 +2,36 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Final
 
 import anyio
-import anyio.abc
 import msgspec
 import structlog
 
 from plugind.host.caller import Caller
-from plugind.host.effects import EffectRegistry
-from plugind.policy.plan import LaunchPlan
+from plugind.policy import grants
 from plugind.registry import lifecycle
-from plugind.registry.database import Quarantined, Record
-from plugind.services.capsules import Capsules, Subject
+from plugind.registry.records import Quarantined, Record
+from plugind.services.capsules import Subject
 from plugind.services.crashes import Crashes
-from plugind.services.hosting import HostCalls
-from plugind.supervisor import restart
+from plugind.services.environment import Environment, Installed
 from plugind.supervisor.meter import Meter
-from plugind.supervisor.pool import Pool
 from plugind.supervisor.windows import WindowFile
 from plugind.supervisor.worker import Worker
 from plugind_protocol import presets
-from plugind_protocol.errors import InvalidState, MemoryLimit, PlugindError, Timeout, Trap, WorkerCrashed
-from plugind_protocol.manifest import Limits, Manifest
+from plugind_protocol.errors import (
+    InvalidState,
+    MemoryLimit,
+    PlugindError,
+    PluginNotFound,
+    Timeout,
+    Trap,
+    WorkerCrashed,
+)
+from plugind_protocol.manifest import Limits
 from plugind_protocol.methods import Permissions, PluginInfo, State
-from plugind_protocol.permissions import Permission, parse
+from plugind_protocol.permissions import Permission
 from plugind_protocol.worker import Window
 
 _log = structlog.get_logger(__name__)
@@ -36,37 +39,15 @@ _log = structlog.get_logger(__name__)
 _ACTIVATION: Final = ("lifecycle.activate", "main")
 
 
-class Installed(msgspec.Struct, frozen=True):
-    """What is installed: the record, the manifest in its package, and the limits in force."""
-
-    record: Record
-    manifest: Manifest
-    module: Path
-    limits: Limits
-    engine: str
-    publisher: str | None = None
-    """With whose plugins it shares a process, if it does."""
+Commit = Callable[[], Awaitable[None]]
+"""Makes durable what was decided; raises, and changes nothing, where the disk does not take it."""
 
 
-class Environment(msgspec.Struct, frozen=True):
-    """What every runtime works with."""
+class _Version(msgspec.Struct, frozen=True):
+    """A version of the plugin, with the crashes that count against it."""
 
-    pool: Pool
-    host_calls: HostCalls
-    effects: EffectRegistry
-    tasks: anyio.abc.TaskGroup
-    """Where workers are brought back; ends with the daemon."""
-    announce: Callable[[str, State, State, str | None], None]
-    """Plugin, from, to, reason."""
-    console: Callable[[str, int, str], None]
-    """Plugin, level, text."""
-    console_dropped: Callable[[str, int], None]
-    """Plugin, how many messages were dropped."""
-    capsules: Capsules
-    """Where failures are written down."""
-    restarts: restart.Policy
-    hook_timeout: float
-    """Seconds."""
+    installed: Installed
+    crashes: Crashes
 
 
 class Runtime:
@@ -96,6 +77,9 @@ class Runtime:
         """Set exactly while the plugin can be called."""
         self.windows: dict[int, tuple[Window, WindowFile]] = {}
         self._caller = _caller(installed)
+        self._withdrawing: list[list[str]] = []
+        self._before: _Version | None = None  # while another version is tried
+        self._removed = False
         self._wanted = State.LOADED
         self._environment = environment
         self._on_quarantine = on_quarantine
@@ -112,28 +96,36 @@ class Runtime:
         return self._caller.granted
 
     @property
+    def committed(self) -> Installed:
+        """The current version; while another one shows that it runs, still the one before it."""
+        return self.installed if self._before is None else self._before.installed
+
+    @property
     def call_timeout(self) -> float:
         """Default deadline of a call, in seconds."""
         return (self.installed.limits.call_timeout_ms or 30_000) / 1000
 
     def info(self) -> PluginInfo:
         """Describe the plugin to clients."""
-        record, manifest = self.installed.record, self.installed.manifest
+        installed = self.committed
+        record, manifest = installed.record, installed.manifest
         return PluginInfo(
             plugin_id=record.plugin_id,
             version=record.version,
             state=self.state,
             type=manifest.type,
             pid=self.worker.pid if self.worker is not None else None,
-            engine=self.installed.engine,
+            engine=installed.engine,
             abi=record.abi,
             permissions=self.permissions(),
-            limits=self.installed.limits,
+            limits=installed.limits,
             description=manifest.description,
             enabled=record.enabled,
             reason=self.reason,
             quarantine=self.crashes.describe(),
             shared_with=self.worker.neighbours if self.worker is not None else [],
+            source=record.source,
+            development=record.development,
         )
 
     def permissions(self) -> Permissions:
@@ -163,6 +155,7 @@ class Runtime:
         """
         with anyio.CancelScope(shield=True):  # who asked may leave; the plugin is still brought to a whole state
             async with self._lock:
+                self._check_there()
                 if not self.installed.record.enabled:
                     raise InvalidState(
                         f"{self.plugin_id} is disabled",
@@ -202,36 +195,156 @@ class Runtime:
             file.remove()
 
     async def reload(self) -> None:
-        """Replace the worker by a fresh one in the same state."""
-        wanted = State.ACTIVE if self.state is State.ACTIVE else State.LOADED
-        await self.unload("reload")
-        await self.ensure(wanted)
+        """Replace the worker by a fresh one in the same state, once its calls are answered."""
+        with anyio.CancelScope(shield=True):
+            async with self._lock:
+                wanted = State.ACTIVE if self.state is State.ACTIVE else State.LOADED
+                worker, self.worker = self.worker, None
+                if worker is not None:
+                    await self._finish(worker, drain=self._environment.drain)
+                await self._unload("reload")
+            await self.ensure(wanted)
 
-    async def replace(self, installed: Installed, *, quarantine: Quarantined | None = None) -> None:
-        """Switch to another version and back to the state the plugin was in.
+    async def remove(self, commit: Commit) -> None:
+        """Stop the plugin for good.
+
+        Args:
+            commit: Removes what is kept of it; nothing has happened where this fails.
+        """
+        with anyio.CancelScope(shield=True):
+            async with self._lock:
+                self._check_there()
+                await commit()
+                self._removed = True
+                await self._unload("uninstall")
+                self.drop_windows()
+                self._go(State.NOT_INSTALLED)
+
+    async def switch(self, installed: Installed, *, commit: Commit, quarantine: Quarantined | None = None) -> None:
+        """Take another version, after it has shown that it gets to where the one before it is.
+
+        Calls in flight end on the version before it, later ones wait. Where that one ran, the other is loaded and
+        activated as it was; only then is it made the current one, durably. If it fails, or cannot be made so, the one
+        before it is brought back as it was. A version that was in ``error`` is not gone back to.
 
         Args:
             installed: What to switch to.
-            quarantine: Its quarantine, if it was given up before.
+            commit: Makes it the current version.
+            quarantine: Its quarantine, if it was given up before; it is not started then.
+
+        Raises:
+            PlugindError: Why it did not get there; the version before it is back.
+            OSError: It could not be made the current version; as above.
         """
         with anyio.CancelScope(shield=True):
-            running = self.state if self.state in lifecycle.RUNNING else None
-            if self.crashes.quarantine is not None:
-                running = self._wanted  # it would run, had it not crashed
             async with self._lock:
-                await self._unload("update")
-                self._go(State.UPDATING)
-                self.installed = installed
-                self._caller = _caller(installed)
-                self.crashes = Crashes(self._environment.restarts, quarantine)
-                self._go(State.INSTALLED if quarantine is None else State.ERROR)
-            if running is not None and quarantine is None and installed.record.enabled:
-                await self.ensure(running)
+                self._check_there()
+                wanted = self._wanted
+                running = self.state if self.state in lifecycle.RUNNING else None
+                wants = running is not None or self.state is State.ERROR
+                before = _Version(self.installed, self.crashes)
+                reason = self.reason
+                self._go(State.UPDATING, version=installed.record.version)
+                worker, self.worker = self.worker, None
+                if worker is not None:
+                    await self._finish(worker, drain=self._environment.drain, active=running is State.ACTIVE)
+                runs = installed.record.enabled and quarantine is None
+                self._before, tried = before, None
+                try:
+                    self._take(_Version(installed, Crashes(self._environment.restarts, quarantine)))
+                    if running is not None and runs:
+                        tried = await self._try(running)
+                    await commit()
+                except PlugindError as exc:
+                    await self._discard(tried)
+                    raise _told(exc, await self._go_back(before, running, because=exc.message, reason=reason)) from exc
+                except OSError as exc:
+                    await self._discard(tried)
+                    await self._go_back(before, running, because=str(exc), reason=reason)
+                    raise
+                finally:
+                    self._before = None
+                if running is not None and runs:
+                    self._arrive(tried, running)
+                elif quarantine is not None:
+                    self._go(State.ERROR, quarantine.reason)
+                else:
+                    self._go(State.INSTALLED)
+            if wants and running is None and runs:  # it would run, had the one before it not failed
+                with contextlib.suppress(PlugindError):  # the state says why
+                    await self.ensure(wanted)
+
+    async def _try(self, wanted: State) -> Worker:
+        """Start this version and bring it to a state, without telling anybody."""
+        worker = await self._start()
+        try:
+            for name in _ACTIVATION if wanted is State.ACTIVE else ():
+                await worker.hook(name, timeout=self._environment.hook_timeout)
+            worker.check_alive()
+        except PlugindError:
+            await self._discard(worker)
+            raise
+        return worker
+
+    async def _go_back(self, before: _Version, running: State | None, *, because: str, reason: str | None) -> str:
+        """Bring back the version before, as it was; return in words how that went."""
+        plugin_id, version = self.plugin_id, before.installed.record.version
+        words = f"{self.installed.record.version} was not taken: {because}"
+        _log.warning("going back to the version before", plugin=plugin_id, version=version, reason=words)
+        self._environment.console(plugin_id, 4, words)
+        self._take(before)
+        if before.crashes.quarantine is not None or (running is None and reason is not None):
+            self._go(State.ERROR, reason or words)
+        elif running is None:
+            self._go(State.INSTALLED, words)
+        else:
+            try:
+                worker = await self._try(running)
+            except PlugindError as exc:
+                self._go(State.ERROR, f"{words}; {version} failed too: {exc.message}")
+                return f"{plugin_id} {version} failed too when it was brought back: {exc.message}"
+            self._arrive(worker, running, words)
+        return f"{plugin_id} {version} is back as it was"
+
+    def _take(self, version: _Version) -> None:
+        self.installed, self.crashes = version.installed, version.crashes
+        self._regrant()
+
+    def _arrive(self, worker: Worker | None, state: State, reason: str | None = None) -> None:
+        """Go to a running state, unless the worker was lost on the way."""
+        self.worker = worker if worker is not None and worker.alive else None
+        self._wanted = state
+        self._go(state, reason)
+        if self.worker is None:
+            self._go(State.ERROR, "its worker was lost")
+            self._environment.tasks.start_soon(self._recover)
+
+    @contextlib.contextmanager
+    def withdrawn(self, names: list[str]) -> Iterator[None]:
+        """Take permissions away at once, for as long as the block lasts: until the record says so itself.
+
+        Raises:
+            InvalidParams: An unknown permission.
+        """
+        grants.revoke(self.granted, names)
+        self._withdrawing.append(names)
+        self._regrant()
+        try:
+            yield
+        finally:
+            self._withdrawing.remove(names)
+            self._regrant()
+
+    def _regrant(self) -> None:
+        caller = _caller(self.installed)
+        for names in self._withdrawing:
+            caller = msgspec.structs.replace(caller, granted=grants.revoke(caller.granted, names))
+        self._caller = caller
 
     def record(self, record: Record, limits: Limits) -> None:
         """Take over a changed record and the limits that follow; grants count from the next host call on."""
         self.installed = msgspec.structs.replace(self.installed, record=record, limits=limits)
-        self._caller = _caller(self.installed)
+        self._regrant()
 
     async def apply_limits(self) -> None:
         """Let a running worker take over the limits in force."""
@@ -249,13 +362,24 @@ class Runtime:
         return worker
 
     async def _load(self) -> Worker:
-        environment = self._environment
         await anyio.sleep(self.crashes.delay())
         self.crashes.check()
         self._go(State.LOADING)
+        try:
+            worker = await self._start()
+        except PlugindError as exc:
+            await self._failed(None, exc)
+            raise
+        self.worker = worker
+        self._go(State.LOADED)
+        return worker
+
+    async def _start(self) -> Worker:
+        """Start a worker, give it the windows that are open, and run its first hook."""
+        environment = self._environment
         worker: Worker | None = None
         try:
-            worker = await environment.pool.launch(self._plan(), owner=self, meter=self.meter)
+            worker = await environment.pool.launch(self.installed.plan(), owner=self, meter=self.meter)
             for window, file in self.windows.values():
                 await worker.open_window(window, file.descriptor, timeout=environment.hook_timeout)
             await worker.hook("lifecycle.load", timeout=environment.hook_timeout)
@@ -263,11 +387,15 @@ class Runtime:
         except PlugindError as exc:
             if worker is None and isinstance(exc, Trap | MemoryLimit):  # in its start function
                 exc.data.capsule = self._capsule(None, exc)
-            await self._failed(worker, exc)
+            await self._discard(worker)
             raise
-        self.worker = worker
-        self._go(State.LOADED)
         return worker
+
+    async def _discard(self, worker: Worker | None) -> None:
+        """End a worker that failed; what it registered goes with it."""
+        if worker is not None:
+            await worker.stop()
+        self._environment.effects.forget(self.plugin_id)
 
     async def _hooks(self, worker: Worker, names: tuple[str, ...], to: State) -> None:
         try:
@@ -280,47 +408,50 @@ class Runtime:
 
     async def _unload(self, reason: str | None, hook_timeout: float | None = None) -> None:
         self._wanted = State.LOADED
-        worker = self.worker
+        worker, self.worker = self.worker, None
         if worker is not None:
-            names = ("lifecycle.deactivate", "lifecycle.unload")
-            for name in names if self.state is State.ACTIVE else names[1:]:
-                try:
-                    await worker.hook(name, timeout=hook_timeout or self._environment.hook_timeout)
-                except PlugindError as exc:
-                    self._environment.console(self.plugin_id, 4, f"{name} failed: {exc.message}")
-            self.worker = None
-            await worker.stop()
-        self._environment.effects.forget(self.plugin_id)
+            await self._finish(worker, hook_timeout=hook_timeout)
         if self.state is not State.INSTALLED and self.crashes.quarantine is None:
             self._go(State.INSTALLED, reason)
 
+    async def _finish(
+        self, worker: Worker, *, active: bool | None = None, drain: float = 0.0, hook_timeout: float | None = None
+    ) -> None:
+        """Let a worker that takes no more calls come to its end.
+
+        Args:
+            worker: The worker.
+            active: Whether the plugin is active; default: what its state says.
+            drain: Seconds that calls in flight may go on.
+            hook_timeout: Seconds that each hook may take; default as for all hooks.
+        """
+        if drain:
+            with anyio.move_on_after(drain):
+                await worker.drained()
+        names = ("lifecycle.deactivate", "lifecycle.unload")
+        for name in names if active or (active is None and self.state is State.ACTIVE) else names[1:]:
+            try:
+                await worker.hook(name, timeout=hook_timeout or self._environment.hook_timeout)
+            except PlugindError as exc:
+                self._environment.console(self.plugin_id, 4, f"{name} failed: {exc.message}")
+        await self._discard(worker)
+
     async def _failed(self, worker: Worker | None, error: PlugindError) -> None:
         self.worker = None
-        if worker is not None:
-            await worker.stop()
-        self._environment.effects.forget(self.plugin_id)
+        await self._discard(worker)
         if self.state is not State.ERROR:
             self._go(State.ERROR, error.message)
 
-    def _go(self, to: State, reason: str | None = None) -> None:
+    def _check_there(self) -> None:
+        if self._removed:
+            raise PluginNotFound(f"plugin {self.plugin_id!r} is not installed", plugin_id=self.plugin_id)
+
+    def _go(self, to: State, reason: str | None = None, *, version: str | None = None) -> None:
         lifecycle.check(self.state, to, plugin_id=self.plugin_id)
         before, self.state = self.state, to
         self.reason = reason if to is State.ERROR else None
-        self._environment.announce(self.plugin_id, before, to, reason)
-
-    def _plan(self) -> LaunchPlan:
-        record = self.installed.record
-        return LaunchPlan(
-            plugin_id=record.plugin_id,
-            version=record.version,
-            module=str(self.installed.module),
-            module_hash=record.module_hash,
-            text=self.installed.module.suffix == ".wat",
-            engine=self.installed.engine,
-            abi=record.abi,
-            limits=self.installed.limits,
-            publisher=self.installed.publisher,
-        )
+        version = version or self.installed.record.version
+        self._environment.announce(self.plugin_id, before, to, version=version, reason=reason)
 
     # --- what the worker reports ------------------------------------------------------------------------------
 
@@ -379,6 +510,8 @@ class Runtime:
 
     def _count(self, cause: str, reason: str, capsule: str | None) -> bool:
         record = self.installed.record
+        if self._before is not None:  # a version that is being tried is not taken, and nothing more
+            return False
         if not self.crashes.count(record, cause, reason, capsule=capsule):
             return False
         _log.error("plugin quarantined", plugin=record.plugin_id, version=record.version, cause=cause, reason=reason)
@@ -418,7 +551,13 @@ class Runtime:
                 await self.worker.ping(timeout=timeout)
 
 
+def _told(error: PlugindError, outcome: str) -> PlugindError:
+    """Return the same error, with what was done about it."""
+    told = type(error)(f"{error.message}; {outcome}")
+    told.data = error.data
+    return told
+
+
 def _caller(installed: Installed) -> Caller:
     record = installed.record
-    granted = frozenset(parse(text) for text in record.granted)
-    return Caller(record.plugin_id, record.version, granted, installed.limits)
+    return Caller(record.plugin_id, record.version, grants.parsed(record.granted), installed.limits)

@@ -289,6 +289,11 @@ class Worker:
         """Whether it takes calls and has none."""
         return self.alive and not self._sent
 
+    async def drained(self) -> None:
+        """Wait until its calls are answered; each is at its deadline at the latest."""
+        while waiting := [call for call in (*self._sent.values(), *self._queue) if not call.done()]:
+            await asyncio.wait(waiting)
+
     def ping(self, *, timeout: float) -> Call:
         """Ask an idle worker whether it still answers; one that does not is killed."""
         return self._submit(Kind.PING, b"", "the health probe", timeout)

@@ -94,6 +94,26 @@ def test_equal_contents_are_one_package_and_others_are_not(tmp_path: Path) -> No
     assert list((tmp_path / "data" / "staging").iterdir()) == []
 
 
+@pytest.mark.parametrize("harm", ["gone", "more", "changed", "link"])
+def test_a_damaged_package_is_replaced_when_it_comes_again(tmp_path: Path, harm: str) -> None:
+    store = PackageStore(tmp_path / "data")
+    source = plugin(tmp_path / "p")
+    digest = store.add(folder.read(source))
+    module = store.path(digest) / "p.wasm"
+    if harm == "more":
+        (store.path(digest) / "more").write_bytes(b"x")
+    elif harm == "changed":
+        module.write_bytes(b"x")
+    else:
+        module.unlink()
+        if harm == "link":
+            module.symlink_to(source / "p.wasm")
+    assert store.add(folder.read(source)) == digest
+    assert sorted(path.name for path in store.path(digest).iterdir()) == ["manifest.json", "p.wasm"]
+    assert not module.is_symlink()
+    assert module.read_bytes() == (source / "p.wasm").read_bytes()
+
+
 def test_a_file_swapped_for_a_link_is_not_followed(tmp_path: Path) -> None:
     store = PackageStore(tmp_path / "data")
     source = plugin(tmp_path / "p")

@@ -1,5 +1,7 @@
 """The state machine: complete, connected, and without dead ends."""
 
+from itertools import pairwise
+
 import pytest
 
 from plugind.registry import lifecycle
@@ -29,5 +31,39 @@ def test_a_refused_step_says_what_is_possible() -> None:
     assert "installing" in caught.value.hint
 
 
-def test_only_a_loaded_plugin_becomes_active() -> None:
-    assert [state for state, after in lifecycle.TRANSITIONS.items() if State.ACTIVE in after] == [State.LOADED]
+def test_only_a_loaded_plugin_becomes_active_or_one_whose_version_before_was() -> None:
+    before = [state for state, after in lifecycle.TRANSITIONS.items() if State.ACTIVE in after]
+    assert before == [State.LOADED, State.UPDATING]
+
+
+@pytest.mark.parametrize("start", State)
+@pytest.mark.parametrize("end", State)
+def test_a_path_is_made_of_allowed_steps(start: State, end: State) -> None:
+    way = lifecycle.path(start, end)
+    assert [start, *way][-1] is end
+    for before, to in pairwise([start, *way]):
+        lifecycle.check(before, to, plugin_id="p")
+
+
+@pytest.mark.parametrize(
+    ("told", "found", "steps"),
+    [
+        (State.INSTALLED, State.INSTALLED, []),
+        (State.ACTIVE, State.INSTALLED, [State.INSTALLED]),
+        (State.UPDATING, State.INSTALLED, [State.INSTALLED]),
+        (State.INSTALLING, State.INSTALLED, [State.INSTALLED]),  # committed: rolled forward
+        (State.INSTALLING, State.NOT_INSTALLED, [State.NOT_INSTALLED]),  # not committed: rolled back
+        (State.DOWNLOADED, State.NOT_INSTALLED, [State.NOT_INSTALLED]),
+        (State.LOADED, State.NOT_INSTALLED, [State.INSTALLED, State.NOT_INSTALLED]),  # uninstalled
+        (State.ACTIVE, State.ERROR, [State.ERROR]),  # quarantined
+        (State.ERROR, State.INSTALLED, [State.INSTALLED]),
+    ],
+)
+def test_what_a_killed_daemon_did_not_tell(told: State, found: State, steps: list[State]) -> None:
+    closing = lifecycle.closing({"p": told}, {} if found is State.NOT_INSTALLED else {"p": found})
+    assert [step.to for step in closing] == steps
+    assert [step.before for step in closing] == [told, *steps][:-1]
+
+
+def test_of_plugins_that_nobody_was_told_of_there_is_nothing_to_tell() -> None:
+    assert lifecycle.closing({}, {"p": State.INSTALLED}) == []

@@ -1,0 +1,75 @@
+"""What is installed of one plugin, and what all runtimes work with: values between the catalogue and the runtimes."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import anyio.abc
+import msgspec
+
+from plugind.host.effects import EffectRegistry
+from plugind.policy.plan import LaunchPlan
+from plugind.registry.records import Record
+from plugind.services.capsules import Capsules
+from plugind.services.hosting import HostCalls
+from plugind.supervisor import restart
+from plugind.supervisor.pool import Pool
+from plugind_protocol.manifest import Limits, Manifest
+from plugind_protocol.methods import State
+
+
+class Installed(msgspec.Struct, frozen=True):
+    """What is installed: the record, the manifest in its package, and the limits in force."""
+
+    record: Record
+    manifest: Manifest
+    module: Path
+    limits: Limits
+    engine: str
+    publisher: str | None = None
+    """With whose plugins it shares a process, if it does."""
+
+    def plan(self) -> LaunchPlan:
+        """Return all that the supervisor gets to know of it."""
+        return LaunchPlan(
+            plugin_id=self.record.plugin_id,
+            version=self.record.version,
+            module=str(self.module),
+            module_hash=self.record.module_hash,
+            text=self.module.suffix == ".wat",
+            engine=self.engine,
+            abi=self.record.abi,
+            limits=self.limits,
+            publisher=self.publisher,
+        )
+
+
+class Announce(Protocol):
+    """Writes a state change down and tells everybody, in this order."""
+
+    def __call__(
+        self, plugin_id: str, before: State, to: State, /, *, version: str | None = None, reason: str | None = None
+    ) -> None:
+        """Announce one change."""
+
+
+class Environment(msgspec.Struct, frozen=True):
+    """What every runtime works with."""
+
+    pool: Pool
+    host_calls: HostCalls
+    effects: EffectRegistry
+    tasks: anyio.abc.TaskGroup
+    """Where workers are brought back; ends with the daemon."""
+    announce: Announce
+    console: Callable[[str, int, str], None]
+    """Plugin, level, text."""
+    console_dropped: Callable[[str, int], None]
+    """Plugin, how many messages were dropped."""
+    capsules: Capsules
+    """Where failures are written down."""
+    restarts: restart.Policy
+    hook_timeout: float
+    """Seconds."""
+    drain: float
+    """Seconds that calls in flight may go on before an update or a reload ends them."""
