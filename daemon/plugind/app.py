@@ -26,13 +26,15 @@ from plugind.host.router import HostRouter
 from plugind.listen.endpoint import Endpoint, resolve
 from plugind.listen.serve import serve
 from plugind.registry import recovery
+from plugind.registry.available import PackageFolders
 from plugind.registry.capsules import CapsuleStore
 from plugind.registry.database import Database
 from plugind.registry.download import Downloader
 from plugind.registry.exclusive import hold
 from plugind.registry.journal import Journal
 from plugind.registry.ledger import Ledger
-from plugind.registry.packages import extract
+from plugind.registry.packages import extract, manifest_of
+from plugind.registry.resolve import Host
 from plugind.registry.sources import Sources
 from plugind.registry.store import PackageStore
 from plugind.rpc.connection import Connection
@@ -43,10 +45,12 @@ from plugind.services.catalog import Catalog
 from plugind.services.changes import Announcer, ChangesService
 from plugind.services.console import Console
 from plugind.services.daemon import DaemonService, Identity
+from plugind.services.dependencies import Dependencies
 from plugind.services.effects import EffectsService
 from plugind.services.environment import Environment
 from plugind.services.events import EventsService
 from plugind.services.hosting import HostCalls
+from plugind.services.library import Library
 from plugind.services.permissions import PermissionsService
 from plugind.services.plugins import PluginsService
 from plugind.services.usage import UsageWatch
@@ -56,7 +60,7 @@ from plugind.supervisor.compiler import CompileLimits, Compiler
 from plugind.supervisor.engines import Engines
 from plugind.supervisor.pool import Pool, Timings
 from plugind.supervisor.windows import WindowFolder
-from plugind_protocol import PROTOCOL_VERSION
+from plugind_protocol import PROTOCOL_VERSION, ranges
 from plugind_protocol.errors import PackageInvalid
 from plugind_protocol.host.effects import EffectDefinition, EffectHandle
 from plugind_protocol.methods import EffectsChanged, RecoveryInfo, SandboxInfo
@@ -158,7 +162,7 @@ async def _serve(
             journal=journal,
             ledger=ledger,
             store=store,
-            sources=Sources(data_dir / "incoming", unpack=_extract, download=Downloader(config.downloads).fetch),
+            incoming=data_dir / "incoming",
             capsule_store=CapsuleStore(data_dir / "capsules", config.capsules),
             homes=_homes(environ),
             pool=pool,
@@ -228,7 +232,7 @@ class _Parts:
         journal: Journal,
         ledger: Ledger,
         store: PackageStore,
-        sources: Sources,
+        incoming: Path,
         capsule_store: CapsuleStore,
         homes: frozenset[str],
         pool: Pool,
@@ -271,7 +275,15 @@ class _Parts:
             hook_timeout=config.supervision.hook_timeout_seconds,
             drain=config.supervision.drain_calls_seconds,
         )
+        sources = Sources(
+            incoming,
+            unpack=_extract,
+            download=Downloader(config.downloads).fetch,
+            find=self._find,
+        )
         self.catalog = Catalog(config, database, store, sources=sources, environment=environment)
+        library = Library(self.catalog, store, PackageFolders(map(Path, config.packages.folders), manifest_of))
+        self._dependencies = Dependencies(library, sources, lambda: _host(config, sessions))
         self.usage = UsageWatch(self.catalog, lambda warning: sessions.broadcast("plugins.resourceWarning", warning))
         daemon = DaemonService(
             config,
@@ -291,6 +303,7 @@ class _Parts:
         self._dispatcher = _dispatcher(
             daemon,
             plugins=plugins,
+            dependencies=self._dependencies,
             permissions=self.permissions,
             changes=self.changes,
             frames=frames,
@@ -302,6 +315,9 @@ class _Parts:
         self._sessions = sessions
         self._tasks = tasks
 
+    async def _find(self, plugin_id: str, wanted: str) -> Path:
+        return await self._dependencies.find(plugin_id, wanted)
+
     def connection(self) -> Connection:
         """Make the protocol of one connection."""
         return Connection(self._dispatcher, self._sessions, tasks=self._tasks, limits=self._config.wire)
@@ -311,6 +327,7 @@ def _dispatcher(
     daemon: DaemonService,
     *,
     plugins: PluginsService,
+    dependencies: Dependencies,
     permissions: PermissionsService,
     changes: ChangesService,
     frames: EffectsService,
@@ -348,6 +365,7 @@ def _dispatcher(
             "plugins.versions": plugins.versions,
             "plugins.rollback": plugins.rollback,
             "plugins.changes": changes.changes,
+            "plugins.resolve": dependencies.resolve,
             "effects.list": frames.list,
             "frames.open": frames.open,
             "frames.close": frames.close,
@@ -378,8 +396,18 @@ def _router(providers: Providers, effects: EffectRegistry, ledger: Ledger) -> Ho
     )
 
 
+def _host(config: Config, sessions: Sessions) -> Host:
+    """What plugins run in: the version is what the settings say, else the newest editor that says its own."""
+    editors = [session for session in reversed(list(sessions)) if session.provides and not session.fallback]
+    told = [session.client.version for session in editors if session.client is not None]
+    versions = [config.timeline_version, *told] if config.timeline_version is not None else told
+    return Host(timeline_version=next((text for text in versions if ranges.is_version(text)), None))
+
+
 def _check(config: Config) -> None:
     """Refuse what this version cannot do."""
+    if config.timeline_version is not None and not ranges.is_version(config.timeline_version):
+        raise StartupError(f"timeline_version: {config.timeline_version!r} is not MAJOR.MINOR.PATCH")
     if config.project is not None:
         raise StartupError("--project needs the headless timeline, which this version does not have")
 

@@ -134,6 +134,13 @@ class DownloadSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """For one package."""
 
 
+class PackageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where plugins are found by name."""
+
+    folders: list[str] = []
+    """Folders with packages and plugin folders; of the same version twice, the first counts."""
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that can be set."""
 
@@ -172,6 +179,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     supervision: Supervision = Supervision()
     engines: EngineSettings = EngineSettings()
     downloads: DownloadSettings = DownloadSettings()
+    packages: PackageSettings = PackageSettings()
+    timeline_version: str | None = None
+    """Version of Timeline Studio that plugins are checked against; default: what a connected editor says of itself."""
     limits: Limits = Limits(
         memory_bytes=256 * 1024 * 1024,
         cpu_seconds=None,

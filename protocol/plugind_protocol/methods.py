@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from plugind_protocol.capsule import Capsule, CapsuleId, CapsuleInfo
+from plugind_protocol.dependencies import Resolution, Resolve
 from plugind_protocol.frames import PixelFormat
 from plugind_protocol.host.effects import EffectParameter
 from plugind_protocol.host.events import EventEmitted, PublishEvent
@@ -736,6 +737,9 @@ METHODS: Final = table(
     Method("plugins.versions", PluginId, Versions, "The versions of a plugin that are kept."),
     Method("plugins.rollback", Rollback, PluginInfo, "Go back to a version that is kept."),
     Method("plugins.changes", ChangesSince, Changes, "State changes that a client has missed."),
+    Method(
+        "plugins.resolve", Resolve, Resolution, "What installing a plugin would bring with it, or why it cannot be."
+    ),
     Method("effects.list", EffectsList, list[Effect], "The effects that plugins offer."),
     Method("effects.process", Process, ProcessResult, "Run an effect on one frame of a window.", Path.HOT),
     Method("frames.open", FramesOpen, FrameWindow, "Open a window of frames shared with one plugin."),

@@ -50,6 +50,14 @@ _CHECKS_PACKAGE: Final = (
     errors.PackageInvalid,
     errors.UnsupportedAbi,
 )
+_RESOLVES: Final = (
+    errors.PluginNotFound,
+    errors.ManifestInvalid,
+    errors.DependencyConflict,
+    errors.PackageInvalid,
+    errors.HostUnavailable,
+    errors.Timeout,
+)
 _CHANGES_STATE: Final = (errors.PluginNotFound, errors.InvalidState)
 _NAMES_PLUGIN: Final = (errors.PluginNotFound,)
 
@@ -83,6 +91,7 @@ ERRORS: Final[dict[str, tuple[type[PlugindError], ...]]] = {
     "plugins.release": _STARTS_WORKER,
     "plugins.setResourceLimits": _NAMES_PLUGIN,
     "plugins.getResourceLimits": _NAMES_PLUGIN,
+    "plugins.resolve": _RESOLVES,
     "effects.list": _STARTS_WORKER,
     "effects.process": (*_STARTS_WORKER, errors.FunctionNotFound),
     "frames.open": _STARTS_WORKER,

@@ -161,6 +161,15 @@ def parse_version(text: str) -> semver.Version:
     return _version_remembered(text) if len(text) <= _SHORT else _version(text)
 
 
+def is_version(text: str) -> bool:
+    """Whether a text is a version, as `parse_version` takes them."""
+    try:
+        parse_version(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _version(text: str) -> semver.Version:
     version = semver.Version.parse(text)
     _check_version(version)

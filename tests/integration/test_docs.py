@@ -132,7 +132,7 @@ def test_tables_miss_nothing(page: str, names: list[str]) -> None:
     assert [name for name in names if name not in words] == []
 
 
-@pytest.mark.parametrize("section", ["limits", "supervision", "providers", "wire", "capsules", "downloads"])
+@pytest.mark.parametrize("section", ["limits", "supervision", "providers", "wire", "capsules", "downloads", "packages"])
 def test_every_setting_is_described_with_its_default(section: str) -> None:
     page = (ROOT / "docs" / "configuration.md").read_text()
     part = page.partition(f"## `[{section}]`")[2].partition("\n## ")[0]

@@ -19,6 +19,7 @@ COMMANDS: Final[dict[str, str]] = {
     "info": "overview",
     "install": "install",
     "uninstall": "plugins",
+    "resolve": "dependencies",
     "load": "plugins",
     "unload": "plugins",
     "activate": "plugins",

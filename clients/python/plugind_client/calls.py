@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from plugind_protocol import dependencies as d
 from plugind_protocol import methods as m
 from plugind_protocol.capsule import CapsuleInfo
 from plugind_protocol.manifest import Limits
@@ -191,6 +192,20 @@ class Calls(ABC):
     async def list_presets(self) -> list[m.PresetInfo]:
         """The presets of permissions, the narrowest first."""
         return await self._ask("plugins.listPresets", m.Empty(), list[m.PresetInfo])
+
+    # --- dependencies
+
+    async def resolve(self, source: str, *, update: Sequence[str] = ()) -> d.Resolution:
+        """Ask what installing a source would bring with it.
+
+        Args:
+            source: As of `install`; the id of an installed plugin is that plugin.
+            update: Plugins of which the newest version is preferred to the installed one.
+
+        Raises:
+            DependencyConflict: It cannot be; ``data.conflict`` says why, and the message says it in a sentence.
+        """
+        return await self._ask("plugins.resolve", d.Resolve(source=source, update=list(update)), d.Resolution)
 
     # --- effects and frames
 

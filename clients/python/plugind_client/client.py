@@ -154,6 +154,7 @@ class Client:
     get_permissions = _blocking(AsyncClient.get_permissions)
     apply_preset = _blocking(AsyncClient.apply_preset)
     list_presets = _blocking(AsyncClient.list_presets)
+    resolve = _blocking(AsyncClient.resolve)
     effects_list = _blocking(AsyncClient.effects_list)
     effects_process = _blocking(AsyncClient.effects_process)
     frames_open = _blocking(AsyncClient.frames_open)

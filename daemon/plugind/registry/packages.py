@@ -5,7 +5,9 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
-from plugind_protocol.errors import PackageInvalid
+from plugind_protocol.errors import ManifestInvalid, PackageInvalid
+from plugind_protocol.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, Manifest, parse
+from plugind_protocol.package import inflate, structure
 from plugind_protocol.package.unpack import unpack
 
 
@@ -27,6 +29,22 @@ def extract(file: Path, into: Path) -> Path:
     with open_package(file) as stream:
         unpack(stream, into)
     return into
+
+
+def manifest_of(file: Path) -> Manifest:
+    """Read the manifest of a package, and nothing else of it. Blocks: for a thread.
+
+    Raises:
+        PackageInvalid: It cannot be read, or its structure is not that of a package.
+        ManifestInvalid: Its manifest is missing or wrong.
+    """
+    with open_package(file) as stream:
+        entry = next((one for one in structure.read(stream) if one.path == MANIFEST_NAME and not one.folder), None)
+        if entry is None:
+            raise ManifestInvalid(f"{file.name} has no manifest.json", path="$")
+        if entry.size > MAX_MANIFEST_BYTES:
+            raise ManifestInvalid(f"manifest.json: $ is larger than {MAX_MANIFEST_BYTES} bytes", path="$")
+        return parse(b"".join(inflate.contents(stream, entry)))
 
 
 def open_package(file: Path) -> BinaryIO:

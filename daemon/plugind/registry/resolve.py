@@ -6,7 +6,7 @@ where the range names one, as npm has it.
 
 import difflib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -27,6 +27,10 @@ _ALIKE: Final = 0.6
 """How near a name must be to be suggested, 0 … 1."""
 
 
+Reason = Literal["host", "installed", "newest", "compatible"]
+"""It is the host's, it is installed, it is the newest there is, or the best that fits."""
+
+
 class Edge(msgspec.Struct, frozen=True, kw_only=True):
     """One plugin needs another."""
 
@@ -40,8 +44,8 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     """One version that was chosen."""
 
     offer: Offer
-    reason: str
-    """Why this one: ``host``, ``wanted`` (no other was in question), ``installed`` or ``newest``."""
+    reason: Reason
+    """Why this one."""
     edges: tuple[Edge, ...]
     """What it needs, by name."""
 
@@ -137,7 +141,7 @@ def _needed(problem: Problem, chosen: Mapping[str, int]) -> set[str]:
     return needed
 
 
-def _reason(offer: Offer, versions: Sequence[Offer]) -> str:
+def _reason(offer: Offer, versions: Sequence[Offer]) -> Reason:
     if offer.name == SDK_NAME:
         return "host"
     if offer.installed:

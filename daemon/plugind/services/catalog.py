@@ -150,6 +150,9 @@ class Catalog:
         )
 
     # --- versions that come -----------------------------------------------------------------------------------
+    def kept(self) -> list[Record]:
+        """All versions that are kept besides the current ones, of each plugin the latest first."""
+        return [record for records in self._kept.values() for record in reversed(records)]
 
     async def install(self, params: Install, report: Report = lambda _: None) -> Runtime:
         """Install from a source, or update an installed plugin to what the source holds.

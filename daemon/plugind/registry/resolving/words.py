@@ -156,7 +156,7 @@ class _Story:
 def _wanted(claim: Claim) -> str:
     (wanted,) = claim.requirements
     if claim.holds is not None:
-        return f"{claim.target} {wanted.range.removeprefix('=')} {claim.holds}"
+        return f"{claim.target} {wanted.range.split()[0].removeprefix('=')} {claim.holds}"
     return f"you asked for {claim.target}{_range(wanted.range, any_version='')}"
 
 
