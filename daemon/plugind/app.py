@@ -63,7 +63,7 @@ from plugind.supervisor.windows import WindowFolder
 from plugind_protocol import PROTOCOL_VERSION, ranges
 from plugind_protocol.errors import PackageInvalid
 from plugind_protocol.host.effects import EffectDefinition, EffectHandle
-from plugind_protocol.methods import EffectsChanged, RecoveryInfo, SandboxInfo
+from plugind_protocol.methods import EffectsChanged, RecoveryInfo, SandboxInfo, UpdateHeld
 from plugind_protocol.permissions import Permission
 from plugind_protocol.worker import ZygoteReady
 
@@ -263,6 +263,9 @@ class _Parts:
             effects=effects,
             tasks=tasks,
             announce=Announcer(journal, sessions),
+            held=lambda plugin_id, held: sessions.broadcast(
+                "plugins.updateHeld", UpdateHeld(plugin_id=plugin_id, **msgspec.structs.asdict(held))
+            ),
             console=console.add,
             console_dropped=console.drop,
             capsules=capsules,
@@ -361,6 +364,8 @@ def _dispatcher(
             "plugins.revoke": permissions.revoke,
             "plugins.getPermissions": permissions.get_permissions,
             "plugins.applyPreset": permissions.apply_preset,
+            "plugins.acceptUpdate": permissions.accept_update,
+            "plugins.rejectUpdate": permissions.reject_update,
             "plugins.listPresets": permissions.list_presets,
             "plugins.versions": plugins.versions,
             "plugins.rollback": plugins.rollback,

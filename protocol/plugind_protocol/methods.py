@@ -101,6 +101,16 @@ class Quarantine(Struct, frozen=True):
     """An earlier version that is kept and not in quarantine; `plugins.release` can switch to it."""
 
 
+class HeldUpdate(Struct, frozen=True, omit_defaults=False):
+    """An update that asks for more than its user knows of, and waits for them."""
+
+    version: str
+    permissions: list[str]
+    """What it asks for that nobody has agreed to."""
+    held_at: str
+    """ISO 8601, UTC."""
+
+
 class PluginInfo(Struct, frozen=True, omit_defaults=False):
     """What the daemon knows of an installed plugin."""
 
@@ -125,6 +135,8 @@ class PluginInfo(Struct, frozen=True, omit_defaults=False):
     """Where this version came from: a folder, a package or an address."""
     development: str | None = None
     """The folder that it is developed in and that is watched, if it is."""
+    held_update: HeldUpdate | msgspec.UnsetType = msgspec.UNSET
+    """An update that waits for `plugins.acceptUpdate`, or for what it asks for to be granted."""
 
 
 # --- session ----------------------------------------------------------------------------------------------------
@@ -358,6 +370,8 @@ class InstallResult(Struct, frozen=True, omit_defaults=False):
     version: str
     state: State
     requested_permissions: list[str]
+    held_update: HeldUpdate | msgspec.UnsetType = msgspec.UNSET
+    """Set where the source is an update that asks for more than was agreed to: it waits, and the rest is as before."""
 
 
 class Update(Params, frozen=True):
@@ -476,6 +490,20 @@ class ApplyPreset(Params, frozen=True):
 
     plugin_id: str
     preset: PresetName
+
+
+class AcceptUpdate(Params, frozen=True):
+    """Takes a held update."""
+
+    plugin_id: str
+    grant: list[str] | Literal["requested", "minimal", "standard", "extended", "full"] = []
+    """Permissions to grant with it, besides those it has; it may be taken without them."""
+
+
+class UpdateHeld(HeldUpdate, frozen=True, omit_defaults=False):
+    """An update of a plugin is held."""
+
+    plugin_id: str
 
 
 class PresetInfo(Struct, frozen=True, omit_defaults=False):
@@ -731,6 +759,8 @@ METHODS: Final = table(
     Method("plugins.revoke", Grant, Permissions, "Revoke permissions, at once."),
     Method("plugins.getPermissions", PluginId, PermissionLedger, "What a plugin may do, and what it did with it."),
     Method("plugins.applyPreset", ApplyPreset, Permissions, "Grant exactly what a preset covers of what is requested."),
+    Method("plugins.acceptUpdate", AcceptUpdate, PluginInfo, "Take an update that is held since it asks for more."),
+    Method("plugins.rejectUpdate", PluginId, PluginInfo, "Drop an update that is held; the plugin stays as it is."),
     Method("plugins.listPresets", Empty, list[PresetInfo], "The presets of permissions."),
     Method("plugins.setResourceLimits", SetResourceLimits, Limits, "Change a plugin's limits, at once."),
     Method("plugins.getResourceLimits", PluginId, Limits, "The limits in force."),
@@ -754,6 +784,7 @@ METHODS: Final = table(
 
 NOTIFICATIONS: Final = table(
     Method("plugins.stateChanged", StateChanged, None, "A plugin went from one state to another."),
+    Method("plugins.updateHeld", UpdateHeld, None, "An update asks for more than before, and waits for the user."),
     Method("plugins.resourceWarning", ResourceWarning, None, "A plugin comes near one of its limits."),
     Method("plugins.console", ConsoleMessage, None, "A plugin logged something."),
     Method("effects.changed", EffectsChanged, None, "The effects a plugin offers changed."),

@@ -87,6 +87,8 @@ ERRORS: Final[dict[str, tuple[type[PlugindError], ...]]] = {
     "plugins.revoke": _NAMES_PLUGIN,
     "plugins.getPermissions": _NAMES_PLUGIN,
     "plugins.applyPreset": _NAMES_PLUGIN,
+    "plugins.acceptUpdate": (*_STARTS_WORKER, errors.InvalidState),
+    "plugins.rejectUpdate": (*_NAMES_PLUGIN, errors.InvalidState),
     "plugins.listPresets": (),
     "plugins.release": _STARTS_WORKER,
     "plugins.setResourceLimits": _NAMES_PLUGIN,

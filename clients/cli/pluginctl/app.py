@@ -33,6 +33,8 @@ COMMANDS: Final[dict[str, str]] = {
     "permissions": "permissions",
     "grant": "permissions",
     "revoke": "permissions",
+    "accept": "permissions",
+    "reject": "permissions",
     "effects": "overview",
     "logs": "logs",
     "top": "top",

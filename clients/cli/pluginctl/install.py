@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
@@ -16,7 +17,7 @@ from pluginctl.context import Invocation, pass_invocation
 from pluginctl.terminal import one_line, size
 from plugind_client import Client
 from plugind_client.calls import Granting
-from plugind_protocol.methods import InstallProgress
+from plugind_protocol.methods import HeldUpdate, InstallProgress, InstallResult
 from plugind_protocol.presets import PRESETS, PresetName
 
 LINE_SECONDS: Final = 2.0
@@ -62,11 +63,23 @@ def install(
                 progress_token=None if invocation.as_json else token,
             )
         held = client.get_permissions(result.plugin_id).granted
+    if result.held_update is not msgspec.UNSET:
+        return invocation.show(result, held_words(result, result.held_update))
     words = f"installed {one_line(result.plugin_id)} {result.version} ({result.state})"
     if lacking := [name for name in result.requested_permissions if name not in held]:
         words += f"\nit asks for what it was not granted: {', '.join(lacking)}"
         words += f"\ngrant it with: pluginctl grant {result.plugin_id} {' '.join(lacking)}"
-    invocation.show(result, words)
+    return invocation.show(result, words)
+
+
+def held_words(result: InstallResult, update: HeldUpdate) -> str:
+    """Say that an update waits, and what to do."""
+    plugin = one_line(result.plugin_id)
+    return (
+        f"{plugin} stays at {result.version}: {update.version} asks for more, {', '.join(update.permissions)}\n"
+        f"take it with: pluginctl accept {plugin} --grant-requested (or without, to grant nothing)\n"
+        f"drop it with: pluginctl reject {plugin}"
+    )
 
 
 def as_the_daemon_sees(source: str) -> str:

@@ -80,8 +80,39 @@ def revoke(invocation: Invocation, /, plugin: str, permissions: tuple[str, ...])
         _show_held(invocation, plugin, client.revoke(plugin, permissions))
 
 
+@click.command()
+@plugin_argument
+@click.option("--grant", multiple=True, metavar="PERMISSION", help="Grant this permission with it; may be repeated.")
+@click.option("--grant-requested", is_flag=True, help="Grant all that it asks for.")
+@pass_invocation
+def accept(invocation: Invocation, /, plugin: str, *, grant: tuple[str, ...], grant_requested: bool) -> None:
+    """Take the update of PLUGIN that is held since it asks for more."""
+    if grant and grant_requested:
+        raise click.UsageError("--grant and --grant-requested exclude each other.")
+    with invocation.connect() as client:
+        info = client.accept_update(plugin, grant="requested" if grant_requested else grant)
+    words = f"updated {one_line(info.plugin_id)} to {info.version}; it holds: {', '.join(info.permissions.granted)}"
+    invocation.show(info, words if info.permissions.granted else words.partition(";")[0])
+
+
+@click.command()
+@plugin_argument
+@pass_invocation
+def reject(invocation: Invocation, /, plugin: str) -> None:
+    """Drop the update of PLUGIN that is held; it stays as it is."""
+    with invocation.connect() as client:
+        info = client.reject_update(plugin)
+    invocation.show(info, f"{one_line(info.plugin_id)} stays at {info.version}")
+
+
 def _show_held(invocation: Invocation, plugin: str, held: Permissions) -> None:
     invocation.show(held, f"{one_line(plugin)} holds: {', '.join(held.granted) or 'no permissions'}")
 
 
-COMMANDS: Final[dict[str, Any]] = {"permissions": permissions, "grant": grant, "revoke": revoke}
+COMMANDS: Final[dict[str, Any]] = {
+    "permissions": permissions,
+    "grant": grant,
+    "revoke": revoke,
+    "accept": accept,
+    "reject": reject,
+}

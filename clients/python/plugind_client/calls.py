@@ -189,6 +189,16 @@ class Calls(ABC):
         params = m.ApplyPreset(plugin_id=plugin_id, preset=preset)
         return await self._ask("plugins.applyPreset", params, m.Permissions)
 
+    async def accept_update(self, plugin_id: str, *, grant: Granting = ()) -> m.PluginInfo:
+        """Take an update that is held since it asks for more; ``grant`` is given besides what the plugin has."""
+        granted: Any = grant if isinstance(grant, str) else list(grant)
+        params = m.AcceptUpdate(plugin_id=plugin_id, grant=granted)
+        return await self._ask("plugins.acceptUpdate", params, m.PluginInfo)
+
+    async def reject_update(self, plugin_id: str) -> m.PluginInfo:
+        """Drop an update that is held; the plugin stays as it is."""
+        return await self._ask("plugins.rejectUpdate", m.PluginId(plugin_id=plugin_id), m.PluginInfo)
+
     async def list_presets(self) -> list[m.PresetInfo]:
         """The presets of permissions, the narrowest first."""
         return await self._ask("plugins.listPresets", m.Empty(), list[m.PresetInfo])

@@ -153,6 +153,8 @@ class Client:
     revoke = _blocking(AsyncClient.revoke)
     get_permissions = _blocking(AsyncClient.get_permissions)
     apply_preset = _blocking(AsyncClient.apply_preset)
+    accept_update = _blocking(AsyncClient.accept_update)
+    reject_update = _blocking(AsyncClient.reject_update)
     list_presets = _blocking(AsyncClient.list_presets)
     resolve = _blocking(AsyncClient.resolve)
     effects_list = _blocking(AsyncClient.effects_list)

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
-from plugind.registry.records import Quarantined, Record
+from plugind.registry.records import Held, Quarantined, Record
 from plugind.registry.schema import MIGRATIONS
 from plugind.registry.statefile import DamagedError, StateFile
 
@@ -32,7 +32,7 @@ class Database:
     def __init__(self, path: Path, *, expected: bool = False) -> None:
         self._file = StateFile(path, MIGRATIONS, expected=expected)
         try:
-            self.records(), self.kept(), self.quarantined(), self.developed()
+            self.records(), self.kept(), self.quarantined(), self.held(), self.developed()
         except BaseException:
             self._file.close()
             raise
@@ -55,7 +55,7 @@ class Database:
             _put(connection, record)
 
     def store(self, record: Record, kept: Iterable[Record]) -> None:
-        """Make a version the current one, and these its earlier ones, in one step.
+        """Make a version the current one, and these its earlier ones, in one step. It is held no more.
 
         Args:
             record: The current version.
@@ -68,11 +68,29 @@ class Database:
                 "INSERT INTO kept (id, package, record) VALUES (?, ?, ?)",
                 [(one.plugin_id, one.package, _text(one)) for one in kept],
             )
+            connection.execute("DELETE FROM held WHERE id = ? AND package = ?", (record.plugin_id, record.package))
+
+    def held(self) -> list[Held]:
+        """Return all updates that wait for the user."""
+        return self._read(Held, "SELECT record FROM held ORDER BY id")
+
+    def hold(self, held: Held) -> None:
+        """Let an update wait, instead of one that waited before."""
+        record = held.record
+        with self._file.transaction() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO held VALUES (?, ?, ?)", (record.plugin_id, record.package, _text(held))
+            )
+
+    def drop(self, plugin_id: str) -> None:
+        """Forget the update that waits."""
+        with self._file.transaction() as connection:
+            connection.execute("DELETE FROM held WHERE id = ?", (plugin_id,))
 
     def remove(self, plugin_id: str) -> None:
         """Remove one plugin, its earlier versions and their quarantines."""
         with self._file.transaction() as connection:
-            for table in ("plugin", "kept", "quarantine"):
+            for table in ("plugin", "kept", "quarantine", "held"):
                 connection.execute(f"DELETE FROM {table} WHERE id = ?", (plugin_id,))  # noqa: S608  # our own names
 
     def quarantine(self, record: Quarantined) -> None:

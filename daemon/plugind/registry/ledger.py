@@ -8,14 +8,14 @@ The file is not needed for anything else; a damaged one is set aside.
 import contextlib
 import datetime as dt
 import os
-import sqlite3
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Literal
 
 import msgspec
 import structlog
+
+from plugind.registry.statefile import BESIDE, DamagedError, StateFile
 
 MAX_DETAILS: Final = 20
 """Of what a permission was used for, the last so many are named."""
@@ -26,7 +26,8 @@ Row = tuple[str, str, str, str]
 """Plugin, permission, method, and the JSON of a `Use`."""
 Action = Literal["granted", "revoked"]
 
-_SCHEMA: Final = """
+MIGRATIONS: Final = (
+    """
 CREATE TABLE IF NOT EXISTS use (
     plugin TEXT NOT NULL,
     permission TEXT NOT NULL,
@@ -40,7 +41,9 @@ CREATE TABLE IF NOT EXISTS change (
     record TEXT NOT NULL  -- JSON of `Change`
 ) STRICT;
 CREATE INDEX IF NOT EXISTS change_of ON change (plugin, number);
-"""
+""",
+)
+"""Its tables; as in `plugind.registry.schema`."""
 
 _log = structlog.get_logger(__name__)
 
@@ -81,9 +84,8 @@ class Ledger:
         self._now = now
         self._uses: dict[tuple[str, str, str], Use] = {}
         self._changed: set[tuple[str, str, str]] = set()
-        self._writing = threading.Lock()
-        self._connection = _open(path)
-        for plugin, permission, method, text in self._connection.execute("SELECT * FROM use"):
+        self._file = _open(path)
+        for plugin, permission, method, text in self._file.read("SELECT * FROM use"):
             self._uses[plugin, permission, method] = msgspec.json.decode(text, type=Use)
 
     def note(self, plugin_id: str, permission: str, method: str, *, allowed: bool, detail: str | None = None) -> None:
@@ -116,9 +118,9 @@ class Ledger:
     def change(self, plugin_id: str, action: Action, permissions: list[str], *, by: str) -> None:
         """Write down a grant or a revocation; it is durable when this returns."""
         record = Change(at=self._now(), action=action, permissions=permissions, by=by)
-        with self._transaction():
-            self._connection.execute("INSERT INTO change (plugin, record) VALUES (?, ?)", (plugin_id, _text(record)))
-            self._connection.execute(
+        with self._file.transaction() as connection:
+            connection.execute("INSERT INTO change (plugin, record) VALUES (?, ?)", (plugin_id, _text(record)))
+            connection.execute(
                 "DELETE FROM change WHERE plugin = ?1 AND number NOT IN "
                 "(SELECT number FROM change WHERE plugin = ?1 ORDER BY number DESC LIMIT ?2)",
                 (plugin_id, MAX_CHANGES),
@@ -132,18 +134,17 @@ class Ledger:
 
     def changes(self, plugin_id: str) -> list[Change]:
         """Return the grants and revocations of a plugin, oldest first."""
-        with self._writing:
-            rows = self._connection.execute("SELECT record FROM change WHERE plugin = ? ORDER BY number", (plugin_id,))
-            return [msgspec.json.decode(text, type=Change) for (text,) in rows]
+        rows = self._file.read("SELECT record FROM change WHERE plugin = ? ORDER BY number", plugin_id)
+        return [msgspec.json.decode(text, type=Change) for (text,) in rows]
 
     def forget(self, plugin_id: str) -> None:
         """Drop all that is known of a plugin that was uninstalled."""
         for key in [key for key in self._uses if key[0] == plugin_id]:
             del self._uses[key]
             self._changed.discard(key)
-        with self._transaction():
+        with self._file.transaction() as connection:
             for table in ("use", "change"):
-                self._connection.execute(f"DELETE FROM {table} WHERE plugin = ?", (plugin_id,))  # noqa: S608  # our own names
+                connection.execute(f"DELETE FROM {table} WHERE plugin = ?", (plugin_id,))  # noqa: S608  # our own names
 
     def pending(self) -> list[Row]:
         """Take the uses that were counted since the last time, to be written by `write`."""
@@ -152,8 +153,10 @@ class Ledger:
 
     def write(self, rows: list[Row]) -> None:
         """Write uses; may run in a thread."""
-        with self._transaction():
-            self._connection.executemany("INSERT OR REPLACE INTO use VALUES (?, ?, ?, ?)", rows)
+        if not rows:
+            return
+        with self._file.transaction() as connection:
+            connection.executemany("INSERT OR REPLACE INTO use VALUES (?, ?, ?, ?)", rows)
 
     def again(self, rows: list[Row]) -> None:
         """Take back uses that could not be written: they are pending again, with what they count by then."""
@@ -163,48 +166,22 @@ class Ledger:
         """Write what is left, and close the file."""
         try:
             self.write(self.pending())
-        except sqlite3.Error as exc:
+        except OSError as exc:
             _log.warning("the last uses of permissions are lost", error=str(exc))
-        self._connection.close()
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._writing:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+        self._file.close()
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def _open(path: Path) -> StateFile:
     """Open the file; one that is damaged is renamed, so that somebody may look at it, and begun anew."""
     try:
-        return _prepared(path)
-    except sqlite3.DatabaseError as exc:
-        if isinstance(exc, sqlite3.OperationalError):
-            raise
+        return StateFile(path, MIGRATIONS)
+    except DamagedError as exc:
         aside = path.with_name(f"{path.name}.damaged-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%S}")
-        path.replace(aside)
-        for suffix in ("-wal", "-shm"):
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        for suffix in BESIDE:
+            with contextlib.suppress(FileNotFoundError):
+                path.with_name(path.name + suffix).replace(aside.with_name(aside.name + suffix))
         _log.error("the ledger of permissions was damaged and is begun anew", kept=os.fspath(aside), error=str(exc))
-        return _prepared(path)
-
-
-def _prepared(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    try:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.executescript(_SCHEMA)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+        return StateFile(path, MIGRATIONS)
 
 
 def _text(record: msgspec.Struct) -> str:

@@ -29,6 +29,19 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """The folder that it is developed in; such a record is in no database."""
 
 
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """An update that is in the store, and waits for the user since it asks for more."""
+
+    record: Record
+    """What it would become."""
+    widens: list[str]
+    """What it asks for that the user has not agreed to when it came."""
+    agreed: list[str] = []
+    """What they have agreed to since."""
+    at: str
+    """ISO 8601, UTC."""
+
+
 class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
     """A package that crashed too often."""
 

@@ -39,5 +39,12 @@ CREATE TABLE development (  -- folders that are to be watched again after a rest
     grants TEXT NOT NULL  -- JSON
 ) STRICT;
 """,
+    """
+CREATE TABLE held (  -- updates that wait for the user
+    id TEXT PRIMARY KEY,
+    package TEXT NOT NULL,
+    record TEXT NOT NULL  -- JSON of `Held`
+) STRICT;
+""",
 )
 """Step N leads to version N, which is SQLite's ``user_version``."""

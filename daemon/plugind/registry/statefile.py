@@ -72,10 +72,10 @@ class StateFile:
             steps = "".join(migrations[version:])
             connection.executescript(f"BEGIN IMMEDIATE;{steps}PRAGMA user_version={len(migrations)};COMMIT;")
 
-    def read(self, query: str) -> list[tuple[str, ...]]:
+    def read(self, query: str, *values: str) -> list[tuple[str, ...]]:
         """Return all rows of a query."""
         with self._one:
-            return self._connection.execute(query).fetchall()
+            return self._connection.execute(query, values).fetchall()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

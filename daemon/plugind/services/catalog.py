@@ -6,7 +6,7 @@ took *preparing* first.
 """
 
 import datetime as dt
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 
@@ -20,7 +20,9 @@ from plugind.registry.database import Database
 from plugind.registry.records import Quarantined, Record
 from plugind.registry.sources import Report, Sources
 from plugind.registry.store import PackageStore
+from plugind.services import held
 from plugind.services.environment import Environment, Installed
+from plugind.services.held import HeldUpdates
 from plugind.services.installer import Installer, Prepared
 from plugind.services.locks import Locks
 from plugind.services.runtime import Runtime
@@ -64,6 +66,8 @@ class Catalog:
         self._quarantines: dict[tuple[str, str], Quarantined] = {}
         self._arriving: dict[str, State] = {}
         self._lost: dict[str, tuple[Record, str]] = {}
+        self.held = HeldUpdates(database)
+        """Updates that wait for the user."""
         self.runtimes: dict[str, Runtime] = {}
         """By plugin id; read by the hot paths."""
 
@@ -78,6 +82,7 @@ class Catalog:
         self._quarantines = {(one.plugin_id, one.package): one for one in self._database.quarantined()}
         for record in self._database.kept():
             self._kept.setdefault(record.plugin_id, []).append(record)
+        self.held.load()
         for record in records:
             try:
                 installed = await anyio.to_thread.run_sync(self._installer.installed, record)
@@ -94,6 +99,7 @@ class Catalog:
         quarantine = self._quarantines.get((installed.record.plugin_id, installed.record.package))
         runtime = Runtime(installed, self._environment, on_quarantine=self._on_quarantine, quarantine=quarantine)
         runtime.crashes.fallback = self._fallback(installed.record) if quarantine is not None else None
+        self.held.show(runtime)
         return runtime
 
     # --- looking ----------------------------------------------------------------------------------------------
@@ -239,7 +245,13 @@ class Catalog:
         )
         if known is not None and current is not None:
             record = versions.again(record, current, granted=record.granted, at=_now())
-            await self._switch(known, record)
+            widens = held.widening(manifest, known.installed, chosen)
+            if widens and all(one.package != record.package for one in self._kept.get(manifest.name, [])):
+                await self.held.hold(known, record, widens)
+                await self._installer.label(record)
+                self._environment.held(manifest.name, held.describe(self.held.get(known)))
+            else:
+                await self._switch(known, record)
             return known
         lost, _ = self._lost.get(manifest.name, (None, ""))
         if lost is not None:
@@ -264,6 +276,8 @@ class Catalog:
         async def commit() -> None:
             await anyio.to_thread.run_sync(self._database.store, record, kept)
             self._kept[record.plugin_id] = kept
+            if record.package in {waiting.package for waiting in self.held.records()}:
+                self.held.taken(runtime)
 
         quarantine = self._quarantines.get((record.plugin_id, record.package))
         await runtime.switch(installed, commit=commit, quarantine=quarantine)
@@ -272,6 +286,60 @@ class Catalog:
             runtime.crashes.fallback = self._fallback(record)
         self._prefer()
         await self._installer.collect()
+
+    async def accept(self, plugin_id: str, choose: Callable[[Iterable[Permission]], frozenset[Permission]]) -> Runtime:
+        """Take the update that is held.
+
+        Args:
+            plugin_id: The plugin.
+            choose: What the update asks for → what the user grants of it, besides what the plugin has.
+
+        Raises:
+            PluginNotFound: It is not installed.
+            InvalidState: No update is held.
+            PlugindError: Why it did not get to where the current version is; that one is back.
+        """
+        async with self._preparing.hold(plugin_id), self._change(plugin_id):
+            runtime = self.get(plugin_id)
+            await self._accept(runtime, choose)
+            return runtime
+
+    async def _accept(self, runtime: Runtime, choose: Callable[[Iterable[Permission]], frozenset[Permission]]) -> None:
+        waiting = self.held.get(runtime)
+        manifest = (await anyio.to_thread.run_sync(self._installer.installed, waiting.record)).manifest
+        agreed = grants.choose(waiting.agreed, manifest.requested) | choose(manifest.requested)
+        granted = _words(agreed | (runtime.granted & set(manifest.requested)))
+        record = versions.again(waiting.record, runtime.installed.record, granted=granted, at=_now())
+        await self._switch(runtime, record)
+
+    async def agree(self, plugin_id: str, permissions: list[str]) -> Runtime:
+        """Grant what a held update asks for; it is taken once nothing is missing.
+
+        Raises:
+            PluginNotFound: It is not installed.
+            InvalidState: No update is held.
+            InvalidParams: The update does not ask for it.
+        """
+        async with self._preparing.hold(plugin_id), self._change(plugin_id):
+            runtime = self.get(plugin_id)
+            waiting = self.held.get(runtime)
+            manifest = (await anyio.to_thread.run_sync(self._installer.installed, waiting.record)).manifest
+            if await self.held.agree(runtime, grants.choose(permissions, manifest.requested)):
+                await self._accept(runtime, lambda _requested: frozenset())
+            return runtime
+
+    async def reject(self, plugin_id: str) -> Runtime:
+        """Drop the update that is held.
+
+        Raises:
+            PluginNotFound: It is not installed.
+            InvalidState: No update is held.
+        """
+        async with self._change(plugin_id):
+            runtime = self.get(plugin_id)
+            await self.held.drop(runtime)
+            await self._installer.collect()
+            return runtime
 
     async def rollback(self, plugin_id: str, version: str | None = None) -> Runtime:
         """Go back to a version that is kept.
@@ -361,6 +429,7 @@ class Catalog:
             await runtime.remove(partial(anyio.to_thread.run_sync, self._database.remove, plugin_id))
             del self.runtimes[plugin_id]
             self._kept.pop(plugin_id, None)
+            self.held.taken(runtime)
             self._quarantines = {key: one for key, one in self._quarantines.items() if key[0] != plugin_id}
             self._prefer()
             await self._installer.collect()
@@ -442,6 +511,7 @@ class Catalog:
         for kept in self._kept.values():
             yield from kept
         yield from (record for record, _ in self._lost.values())
+        yield from self.held.records()
 
     def _prefer(self) -> None:
         """Have the modules of current versions kept compiled before all others."""

@@ -15,7 +15,7 @@ from plugind.services.hosting import HostCalls
 from plugind.supervisor import restart
 from plugind.supervisor.pool import Pool
 from plugind_protocol.manifest import Limits, Manifest
-from plugind_protocol.methods import State
+from plugind_protocol.methods import HeldUpdate, State
 
 
 class Installed(msgspec.Struct, frozen=True):
@@ -62,6 +62,8 @@ class Environment(msgspec.Struct, frozen=True):
     tasks: anyio.abc.TaskGroup
     """Where workers are brought back; ends with the daemon."""
     announce: Announce
+    held: Callable[[str, HeldUpdate], None]
+    """Told of a plugin's update that waits for the user."""
     console: Callable[[str, int, str], None]
     """Plugin, level, text."""
     console_dropped: Callable[[str, int], None]

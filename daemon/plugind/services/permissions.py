@@ -1,12 +1,12 @@
 """The methods that say what a plugin may do: grants, presets, and the ledger of their use."""
 
 import datetime as dt
-import sqlite3
 from collections.abc import Callable
 from functools import partial
 
 import anyio
 import anyio.to_thread
+import msgspec
 import structlog
 from msgspec.structs import replace
 
@@ -16,7 +16,9 @@ from plugind.registry.records import Record
 from plugind.rpc.session import Session
 from plugind.services.catalog import Catalog
 from plugind.services.runtime import Runtime
+from plugind_protocol.errors import InvalidParams
 from plugind_protocol.methods import (
+    AcceptUpdate,
     ApplyPreset,
     Empty,
     Grant,
@@ -25,6 +27,7 @@ from plugind_protocol.methods import (
     Permissions,
     PermissionUse,
     PluginId,
+    PluginInfo,
     PresetInfo,
 )
 from plugind_protocol.permissions import Permission
@@ -49,10 +52,26 @@ class PermissionsService:
         self._ledger = ledger
 
     async def grant(self, session: Session, params: Grant) -> Permissions:
-        """Grant permissions that the manifest requests."""
-        requested = self._catalog.get(params.plugin_id).installed.manifest.requested
-        more = grants.choose(params.permissions, requested)
+        """Grant permissions that the manifest requests, or an update that is held for them."""
+        runtime = self._catalog.get(params.plugin_id)
+        try:
+            more = grants.choose(params.permissions, runtime.installed.manifest.requested)
+        except InvalidParams:
+            if runtime.held is msgspec.UNSET:
+                raise
+            await self.installed(session, await self._catalog.agree(params.plugin_id, params.permissions))
+            return runtime.permissions()
         return await self._set(session, params.plugin_id, lambda granted: granted | more)
+
+    async def accept_update(self, session: Session, params: AcceptUpdate) -> PluginInfo:
+        """Take an update that is held, with or without what it asks for."""
+        runtime = await self._catalog.accept(params.plugin_id, partial(grants.choose, params.grant))
+        await self.installed(session, runtime)
+        return runtime.info()
+
+    async def reject_update(self, _session: Session, params: PluginId) -> PluginInfo:
+        """Drop an update that is held."""
+        return (await self._catalog.reject(params.plugin_id)).info()
 
     async def revoke(self, session: Session, params: Grant) -> Permissions:
         """Revoke permissions; the next host call that needs one is denied."""
@@ -89,7 +108,7 @@ class PermissionsService:
             if rows := self._ledger.pending():
                 try:
                     await anyio.to_thread.run_sync(self._ledger.write, rows)
-                except sqlite3.Error as exc:
+                except OSError as exc:
                     self._ledger.again(rows)
                     _log.warning("uses of permissions cannot be written yet", error=str(exc))
 

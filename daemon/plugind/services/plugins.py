@@ -78,6 +78,7 @@ class PluginsService:
             version=runtime.installed.record.version,
             state=runtime.state,
             requested_permissions=runtime.installed.manifest.permissions,
+            held_update=runtime.held,
         )
 
     async def uninstall(self, _session: Session, params: PluginId) -> PluginInfo:

@@ -30,7 +30,7 @@ from plugind_protocol.errors import (
     WorkerCrashed,
 )
 from plugind_protocol.manifest import Limits
-from plugind_protocol.methods import Permissions, PluginInfo, State
+from plugind_protocol.methods import HeldUpdate, Permissions, PluginInfo, State
 from plugind_protocol.permissions import Permission
 from plugind_protocol.worker import Window
 
@@ -76,6 +76,8 @@ class Runtime:
         self.worker: Worker | None = None
         """Set exactly while the plugin can be called."""
         self.windows: dict[int, tuple[Window, WindowFile]] = {}
+        self.held: HeldUpdate | msgspec.UnsetType = msgspec.UNSET
+        """The update that waits for its user."""
         self._caller = _caller(installed)
         self._withdrawing: list[list[str]] = []
         self._before: _Version | None = None  # while another version is tried
@@ -126,6 +128,7 @@ class Runtime:
             shared_with=self.worker.neighbours if self.worker is not None else [],
             source=record.source,
             development=record.development,
+            held_update=self.held,
         )
 
     def permissions(self) -> Permissions:

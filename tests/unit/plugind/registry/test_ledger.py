@@ -1,9 +1,9 @@
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from plugind.errors import StartupError
 from plugind.registry.ledger import MAX_CHANGES, MAX_DETAILS, Ledger, Use
 
 
@@ -124,5 +124,5 @@ def test_a_damaged_file_is_set_aside(tmp_path: Path, clock: Clock) -> None:
 
 
 def test_a_file_that_cannot_be_opened_is_an_error(tmp_path: Path, clock: Clock) -> None:
-    with pytest.raises(sqlite3.OperationalError):
+    with pytest.raises(StartupError):
         Ledger(tmp_path / "missing" / "ledger.db", now=clock)
