@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := plugind_protocol plugind plugind_worker plugind_client pluginctl
+PACKAGES := plugind_protocol plugind plugind_worker plugind_client pluginctl plugind_headless
 SOURCES := protocol daemon clients tests examples benchmarks packaging
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint packaging/constraints.txt
 INSTALL := $(PIP) --build-constraint packaging/constraints.txt
@@ -79,11 +79,11 @@ $(BIN)/python:
 	$(PIP) --upgrade pip
 
 $(VENV)/run: pyproject.toml packaging/constraints.txt | $(BIN)/python
-	$(INSTALL) --editable '.[media]'
+	$(INSTALL) --editable '.[media,headless]'
 	@touch $@
 
 $(VENV)/dev: pyproject.toml packaging/constraints.txt | $(BIN)/python
-	$(INSTALL) --editable '.[media]' --group dev
+	$(INSTALL) --editable '.[media,headless]' --group dev
 	@touch $@ $(VENV)/run
 
 .venv-wasmer/ready: packaging/wasmer.py packaging/wasmer.txt | $(BIN)/python

@@ -19,7 +19,13 @@ import wasmtime
 EXAMPLES = Path(__file__).resolve().parent
 GUESTS = EXAMPLES.parent / "tests" / "plugins"
 
-ASSEMBLYSCRIPT = (EXAMPLES / "color-grade", EXAMPLES / "gaussian-blur", EXAMPLES / "invert", GUESTS / "probe")
+ASSEMBLYSCRIPT = (
+    EXAMPLES / "color-grade",
+    EXAMPLES / "gaussian-blur",
+    EXAMPLES / "invert",
+    GUESTS / "probe",
+    GUESTS / "all-methods",
+)
 ADDER = EXAMPLES / "adder"
 TRUNCATED = GUESTS / "truncated"
 MODULE = "plugin.wasm"

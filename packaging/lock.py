@@ -20,6 +20,8 @@ SOURCES_ONLY = {"jsonrpcserver", "oslash"}
 """Pure Python, published without wheels."""
 NOT_LOCKED = {"plugind", "setuptools", "atheris"}
 """Ours, pip's own, and a tool of `make hostile` of which no version has wheels for more than one or two Pythons."""
+NO_WHEEL = {"3.14": {"opentimelineio"}}
+"""Not published for these Pythons yet; pyproject.toml leaves them out there."""
 
 HEADER = """\
 # Written by `make lock`: exact versions of everything that the Makefile installs. Resolved on CPython {oldest} for
@@ -60,7 +62,9 @@ def resolve(asked: list[str]) -> dict[str, str]:
 
 def look_up(pins: dict[str, str], version: str) -> None:
     """End with pip's words if a pinned version has no wheel for a version of Python."""
-    wheels = [f"{name}=={pinned}" for name, pinned in pins.items() if name not in SOURCES_ONLY]
+    wheels = [
+        f"{name}=={pinned}" for name, pinned in pins.items() if name not in SOURCES_ONLY | NO_WHEEL.get(version, set())
+    ]
     pip(
         "install",
         "--dry-run",

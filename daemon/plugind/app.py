@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import anyio
@@ -21,6 +21,7 @@ from plugind.host import system
 from plugind.host.caller import Caller
 from plugind.host.editor import Editor
 from plugind.host.effects import EffectRegistry
+from plugind.host.headless import HeadlessProcess, Options, check_installed
 from plugind.host.providers import Absence, Providers
 from plugind.host.router import HostRouter
 from plugind.listen.endpoint import Endpoint, resolve
@@ -49,6 +50,7 @@ from plugind.services.dependencies import Dependencies
 from plugind.services.effects import EffectsService
 from plugind.services.environment import Environment
 from plugind.services.events import EventsService
+from plugind.services.headless import HeadlessService
 from plugind.services.hosting import HostCalls
 from plugind.services.library import Library
 from plugind.services.permissions import PermissionsService
@@ -164,7 +166,7 @@ async def _serve(
             store=store,
             incoming=data_dir / "incoming",
             capsule_store=CapsuleStore(data_dir / "capsules", config.capsules),
-            homes=_homes(environ),
+            environ=environ,
             pool=pool,
             windows=windows,
             sessions=sessions,
@@ -172,6 +174,7 @@ async def _serve(
             tasks=tasks,
             stop=stop,
         )
+        await parts.headless.start()
         await parts.catalog.restore()
         parts.changes.close_gap()
         tasks.start_soon(parts.catalog.probe_health)
@@ -187,6 +190,7 @@ async def _serve(
                 await sessions.drained()
             await parts.catalog.stop(hook_timeout=max(_SHORTEST_HOOK_SECONDS, (until - anyio.current_time()) / 2))
             await sessions.disconnect(seconds=_FAREWELL_SECONDS)
+            await parts.headless.stop()
     finally:
         with anyio.CancelScope(shield=True):
             await pool.stop()
@@ -234,7 +238,7 @@ class _Parts:
         store: PackageStore,
         incoming: Path,
         capsule_store: CapsuleStore,
-        homes: frozenset[str],
+        environ: Mapping[str, str],
         pool: Pool,
         windows: WindowFolder,
         sessions: Sessions,
@@ -255,7 +259,7 @@ class _Parts:
             console=console,
             engines=pool.engines,
             tasks=tasks,
-            homes=homes,
+            homes=_homes(environ),
         )
         environment = Environment(
             pool=pool,
@@ -287,6 +291,9 @@ class _Parts:
         self.catalog = Catalog(config, database, store, sources=sources, environment=environment)
         library = Library(self.catalog, store, PackageFolders(map(Path, config.packages.folders), manifest_of))
         self._dependencies = Dependencies(library, sources, lambda: _host(config, sessions))
+        self.headless = HeadlessService(
+            _headless(config, environ), self.connection, policy=environment.restarts, tasks=tasks
+        )
         self.usage = UsageWatch(self.catalog, lambda warning: sessions.broadcast("plugins.resourceWarning", warning))
         daemon = DaemonService(
             config,
@@ -313,6 +320,7 @@ class _Parts:
             console=console,
             capsules=capsules,
             events=EventsService(),
+            headless=self.headless,
         )
         self._config = config
         self._sessions = sessions
@@ -337,6 +345,7 @@ def _dispatcher(
     console: Console,
     capsules: Capsules,
     events: EventsService,
+    headless: HeadlessService,
 ) -> Dispatcher:
     return Dispatcher(
         control={
@@ -379,9 +388,23 @@ def _dispatcher(
             "capsules.list": capsules.list,
             "capsules.get": capsules.get,
             "events.publish": events.publish,
+            "headless.state": headless.state,
+            "headless.set": headless.set,
+            "headless.chooseMenu": headless.choose_menu,
+            "headless.reload": headless.reload,
         },
         hot={"plugins.call": plugins.call, "effects.process": frames.process},
     )
+
+
+def _headless(config: Config, environ: Mapping[str, str]) -> Callable[[], HeadlessProcess] | None:
+    """What starts the headless host, where the configuration wants it; its paths are ours, whatever its folder is."""
+    if config.host != "headless":
+        return None
+    project = None if config.project is None else os.fspath(Path(config.project).absolute())
+    named = config.dialogs in {"cancel", "accept", "prompt"}
+    dialogs = config.dialogs if named else os.fspath(Path(config.dialogs).absolute())
+    return lambda: HeadlessProcess(Options(project=project, dialogs=dialogs), environ)
 
 
 def _router(providers: Providers, effects: EffectRegistry, ledger: Ledger) -> HostRouter:
@@ -410,11 +433,19 @@ def _host(config: Config, sessions: Sessions) -> Host:
 
 
 def _check(config: Config) -> None:
-    """Refuse what this version cannot do."""
+    """Refuse what does not go together, or needs what is not installed.
+
+    Raises:
+        StartupError: Something does.
+    """
     if config.timeline_version is not None and not ranges.is_version(config.timeline_version):
         raise StartupError(f"timeline_version: {config.timeline_version!r} is not MAJOR.MINOR.PATCH")
-    if config.project is not None:
-        raise StartupError("--project needs the headless timeline, which this version does not have")
+    if config.host == "headless":
+        check_installed()
+        return
+    for option, given in (("--project", config.project is not None), ("--dialogs", config.dialogs != Config().dialogs)):
+        if given:
+            raise StartupError(f"{option} is for the headless host: it needs --host headless")
 
 
 def _data_dir(config: Config, environ: Mapping[str, str]) -> Path:

@@ -43,6 +43,11 @@ def _parser() -> argparse.ArgumentParser:
         "--host", choices=("headless", "editor"), help=f"who provides the timeline (default: {Config().host})"
     )
     parser.add_argument("--project", metavar="FILE.otio", help="timeline that the headless host opens")
+    parser.add_argument(
+        "--dialogs",
+        metavar="cancel|accept|prompt|FILE.json",
+        help=f"how the headless host answers dialogs (default: {Config().dialogs})",
+    )
     parser.add_argument("--engine", choices=("wasmtime", "wasmer"), help=f"wasm engine (default: {Config().engine})")
     parser.add_argument(
         "--sandbox",

@@ -153,7 +153,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """How large it may grow."""
     host: Literal["headless", "editor"] = "editor"
     project: str | None = None
-    """Timeline the headless host opens."""
+    """Timeline that the headless host opens, an ``.otio`` file; without one it keeps an empty one in memory."""
+    dialogs: str = "cancel"
+    """How the headless host answers dialogs: ``cancel``, ``accept``, ``prompt``, or the path of a file with answers."""
     engine: EngineName = "wasmtime"
     """Of plugins whose manifest and user do not choose another."""
     sandbox: Literal["require", "degrade"] = "require" if sys.platform == "linux" else "degrade"

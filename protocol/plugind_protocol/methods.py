@@ -13,6 +13,7 @@ from msgspec import Meta
 from plugind_protocol.capsule import Capsule, CapsuleId, CapsuleInfo
 from plugind_protocol.dependencies import Resolution, Resolve
 from plugind_protocol.frames import PixelFormat
+from plugind_protocol.headless import ChooseMenu, HeadlessSet, HeadlessState
 from plugind_protocol.host.effects import EffectParameter
 from plugind_protocol.host.events import EventEmitted, PublishEvent
 from plugind_protocol.manifest import Limits
@@ -779,6 +780,10 @@ METHODS: Final = table(
     Method("capsules.list", CapsulesList, list[CapsuleInfo], "Crash capsules, newest first."),
     Method("capsules.get", CapsulesGet, CapsuleFile, "Read one crash capsule."),
     Method("events.publish", PublishEvent, None, "Tell plugins something, as the editor."),
+    Method("headless.state", Empty, HeadlessState, "What the headless host has."),
+    Method("headless.set", HeadlessSet, None, "Move the headless host's playhead, or select clips."),
+    Method("headless.chooseMenu", ChooseMenu, None, "Choose a menu item of the headless host."),
+    Method("headless.reload", Empty, None, "Let the headless host read its project file again."),
 )
 """What clients may call."""
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from plugind_protocol import PROTOCOL_VERSION, capsule, descriptions, errors, host, manifest, methods
+from plugind_protocol import PROTOCOL_VERSION, capsule, descriptions, errors, headless, host, manifest, methods
 from plugind_protocol.errors import PlugindError
 from plugind_protocol.table import HostMethod, Method
 
@@ -103,6 +103,10 @@ ERRORS: Final[dict[str, tuple[type[PlugindError], ...]]] = {
     "capsules.list": (),
     "capsules.get": (),
     "events.publish": (errors.HostUnavailable,),
+    "headless.state": (errors.HostUnavailable,),
+    "headless.set": (errors.HostUnavailable,),
+    "headless.chooseMenu": (errors.HostUnavailable,),
+    "headless.reload": (errors.HostUnavailable, errors.InvalidState),
 }
 """What each method may answer besides the errors that every method may."""
 
@@ -152,7 +156,7 @@ def _schemas() -> dict[str, Any]:
     ]
     types = [one for row in rows for one in (row.params, row.result) if one not in (None, Any)]
     _, components = msgspec.json.schema_components([*types, errors.ErrorData], ref_template=_REF)
-    descriptions.add(components, methods, capsule, manifest, errors, *host.MODULES)
+    descriptions.add(components, methods, capsule, manifest, errors, headless, *host.MODULES)
     return dict(sorted(components.items()))
 
 

@@ -289,6 +289,25 @@ class Calls(ABC):
         """Tell plugins something, as the editor; ``payload`` is any JSON value."""
         await self._ask("events.publish", m.PublishEvent(name=name, payload=_raw(payload)), msgspec.Raw)
 
+    # --- a host without an editor
+
+    async def headless_state(self) -> m.HeadlessState:
+        """What the headless host has: timeline, menus, panels, what plugins asked and told."""
+        return await self._ask("headless.state", m.Empty(), m.HeadlessState)
+
+    async def headless_set(self, *, current_time: float | None = None, selection: Sequence[str] | None = None) -> None:
+        """Move the headless host's playhead (in s), or select clips."""
+        chosen = None if selection is None else list(selection)
+        await self._ask("headless.set", m.HeadlessSet(current_time=current_time, selection=chosen), msgspec.Raw)
+
+    async def headless_choose_menu(self, item_id: str, *, plugin_id: str | None = None) -> None:
+        """Choose a menu item of the headless host."""
+        await self._ask("headless.chooseMenu", m.ChooseMenu(id=item_id, plugin_id=plugin_id), msgspec.Raw)
+
+    async def headless_reload(self) -> None:
+        """Let the headless host read its project file again, which another program has changed."""
+        await self._ask("headless.reload", m.Empty(), msgspec.Raw)
+
 
 def _raw(value: Any) -> msgspec.Raw:
     return value if isinstance(value, msgspec.Raw) else msgspec.Raw(msgspec.json.encode(value))

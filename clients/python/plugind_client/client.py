@@ -165,6 +165,10 @@ class Client:
     console_clear = _blocking(AsyncClient.console_clear)
     capsules_list = _blocking(AsyncClient.capsules_list)
     capsules_get = _blocking(AsyncClient.capsules_get)
+    headless_state = _blocking(AsyncClient.headless_state)
+    headless_set = _blocking(AsyncClient.headless_set)
+    headless_choose_menu = _blocking(AsyncClient.headless_choose_menu)
+    headless_reload = _blocking(AsyncClient.headless_reload)
     events_publish = _blocking(AsyncClient.events_publish)
 
     @overload

@@ -91,6 +91,11 @@ class Connection(asyncio.Protocol):
         self._session: Session
         self._incoming: Incoming
 
+    @property
+    def session(self) -> Session:
+        """Its client, once somebody has connected."""
+        return self._session
+
     # --- called by the transport ------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

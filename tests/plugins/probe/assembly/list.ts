@@ -15,6 +15,11 @@ export namespace List {
     store<u32>(list, size(list) + comma + len, 4);
   }
 
+  /** Forgets all items; the memory stays. */
+  export function clear(list: usize): void {
+    store<u32>(list, 0, 4);
+  }
+
   export function ptr(list: usize): u32 {
     return load<u32>(list);
   }

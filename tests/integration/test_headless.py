@@ -1,0 +1,271 @@
+"""The whole system without an editor: a real project, real media, and a guest that uses the whole host API."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import opentimelineio as otio
+import psutil
+import pytest
+from opentimelineio.opentime import RationalTime, TimeRange
+from tests.fakes.media import film
+from tests.harness.daemon import ROOT, Daemon
+from tests.integration.test_daemon import refused
+
+from plugind_client import Client
+from plugind_protocol import errors
+
+pytestmark = pytest.mark.process
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project of 25 frames per second, with one clip from 2 s to 4 s, and a film beside it."""
+    folder = tmp_path / "film"
+    folder.mkdir()
+    film(folder / "clip.mp4", frames=50)
+    timeline = otio.schema.Timeline(name="Holidays", global_start_time=RationalTime(0, 25))
+    span = TimeRange(RationalTime(0, 25), RationalTime(50, 25))
+    media = otio.schema.ExternalReference(target_url="clip.mp4", available_range=span)
+    track = otio.schema.Track(name="V1", kind="Video")
+    track.extend([otio.schema.Gap(source_range=span), otio.schema.Clip("beach", media, span)])
+    timeline.tracks.append(track)
+    otio.adapters.write_to_file(timeline, str(folder / "film.otio"))
+    return folder / "film.otio"
+
+
+Start = Callable[..., Daemon]
+
+
+def clips(path: Path) -> list[tuple[str, float, float]]:
+    """What OpenTimelineIO reads of the first track: name, start and end in s."""
+    track = otio.adapters.read_from_file(str(path)).tracks[0]
+    return [
+        (child.name, span.start_time.to_seconds(), span.end_time_exclusive().to_seconds())
+        for child in track
+        if isinstance(child, otio.schema.Clip)
+        for span in [track.range_of_child(child)]
+    ]
+
+
+def host_pid(daemon: Daemon) -> int:
+    (process,) = [one for one in daemon.descendants() if "plugind_headless" in one.cmdline()]
+    return process.pid
+
+
+def client_of(daemon: Daemon) -> Any:
+    return Client.connect(daemon.socket)
+
+
+@contextlib.contextmanager
+def concurrently(function: Callable[..., object], *arguments: object) -> Iterator[None]:
+    """Call it shortly after the block has begun: nobody can see from outside that a request has been sent."""
+    timer = threading.Timer(0.3, function, arguments)
+    timer.start()
+    yield
+    timer.join()
+
+
+def add(client: Client, start: float) -> Any:
+    """Let a guest put a clip on the timeline."""
+    client.install(str(ROOT / "tests" / "plugins" / "probe"), grant="requested")
+    params = {"clip": {"source": "project/clip.mp4", "start": start, "duration": 1.0}, "track": 0}
+    return client.call_plugin("probe", "host", args={"method": "timeline.addClip", "params": params})
+
+
+def wait_until(happens: Callable[[], bool], *, seconds: float = 20) -> None:
+    until = time.monotonic() + seconds
+    while not happens():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+# --- starting
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("missing.otio", None, "cannot open the project"),
+        ("broken.otio", "{", "is not an OpenTimelineIO file"),
+        ("film.xml", "<fcpxml/>", "does not end with .otio"),
+    ],
+)
+def test_a_project_that_cannot_be_opened(tmp_path: Path, name: str, text: str | None, words: str) -> None:
+    if text is not None:
+        (tmp_path / name).write_text(text)
+    said = refused(tmp_path, "--host", "headless", "--project", str(tmp_path / name))
+    assert words in said.splitlines()[-1]
+    assert name in said.splitlines()[-1]
+    assert not (tmp_path / "plugind.sock").exists()
+
+
+def test_answers_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "answers.json").write_text('[{"titel": "x"}]')
+    said = refused(tmp_path, "--host", "headless", "--dialogs", str(tmp_path / "answers.json"))
+    assert "answers.json: Object contains unknown field `titel`" in said.splitlines()[-1]
+
+
+@pytest.mark.parametrize("arguments", [("--project", "x.otio"), ("--dialogs", "accept")])
+def test_its_options_are_for_it_alone(tmp_path: Path, arguments: tuple[str, str]) -> None:
+    assert f"{arguments[0]} is for the headless host" in refused(tmp_path, *arguments)
+
+
+def test_a_terminal_is_needed_to_ask_at(tmp_path: Path) -> None:
+    command = ("-m", "plugind", "--socket", str(tmp_path / "s"), "--data-dir", str(tmp_path / "data"))
+    done = subprocess.run(
+        [sys.executable, *command, "--host", "headless", "--dialogs", "prompt"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        start_new_session=True,
+    )
+    assert (done.returncode, "needs a terminal to ask at" in done.stderr) == (1, True)
+
+
+def test_relative_paths_are_those_of_whoever_starts_it(start: Start, project: Path) -> None:
+    daemon = start("--host", "headless", "--project", "film.otio", cwd=project.parent)
+    with Client.connect(daemon.socket) as client:
+        assert client.headless_state().project == str(project)
+        assert client.daemon_status().host == "headless"
+
+
+def test_without_a_project_there_is_an_empty_timeline(start: Start) -> None:
+    daemon = start("--host", "headless")
+    with Client.connect(daemon.socket) as client:
+        state = client.headless_state()
+        assert (state.project, [track.name for track in state.timeline.tracks]) == (None, ["V1", "A1"])
+        with pytest.raises(errors.InvalidState, match="in memory only"):
+            client.headless_reload()
+
+
+def test_a_daemon_without_it_says_so(start: Start) -> None:
+    daemon = start()
+    with (
+        Client.connect(daemon.socket) as client,
+        pytest.raises(errors.HostUnavailable, match="no headless host") as caught,
+    ):
+        client.headless_state()
+    assert "--host headless" in caught.value.hint
+
+
+# --- working
+
+
+def test_edits_are_saved_and_found_again(start: Start, project: Path) -> None:
+    daemon = start("--host", "headless", "--project", str(project))
+    with Client.connect(daemon.socket) as client:
+        added = add(client, 5.0)["clipId"]
+        with pytest.raises(errors.PluginError, match="clip 'clip' is there from 5 to 6 s"):
+            add(client, 5.5)
+    assert clips(project) == [("beach", 2.0, 4.0), ("clip", 5.0, 6.0)]
+    daemon.stop()
+    again = start("--host", "headless", "--project", str(project))
+    with Client.connect(again.socket) as client:
+        (track,) = client.headless_state().timeline.tracks
+        assert [clip.id for clip in track.clips][1:] == [added]
+
+
+def test_what_another_program_writes_is_kept(start: Start, project: Path) -> None:
+    daemon = start("--host", "headless", "--project", str(project))
+    with Client.connect(daemon.socket) as client:
+        add(client, 5.0)
+        other = otio.schema.Timeline(name="other")
+        other.tracks.append(otio.schema.Track(name="V1", kind="Video"))
+        otio.adapters.write_to_file(other, str(project))
+        with pytest.raises(errors.PluginError, match="another program has changed the project") as caught:
+            add(client, 8.0)
+        assert caught.value.data.error is not None
+        assert "headless.reload" in caught.value.data.error.data["hint"]
+        assert clips(project) == []
+        client.headless_reload()
+        add(client, 8.0)
+    assert clips(project) == [("clip", 8.0, 9.0)]
+
+
+def test_playhead_and_selection(start: Start, project: Path) -> None:
+    daemon = start("--host", "headless", "--project", str(project))
+    with Client.connect(daemon.socket) as client:
+        (beach,) = client.headless_state().timeline.tracks[0].clips
+        client.headless_set(current_time=2.5, selection=[beach.id])
+        state = client.headless_state()
+        assert (state.timeline.current_time, state.timeline.selection) == (2.5, [beach.id])
+        with pytest.raises(errors.InvalidParams, match="no clip 'nobody'"):
+            client.headless_set(selection=["nobody"])
+
+
+def test_an_editor_that_connects_takes_over_and_gives_back(start: Start, plugins: Path) -> None:
+    daemon = start("--host", "headless")
+
+    def timeline(_method: str, _params: Any) -> Any:
+        return {"seconds": 7.0, "timecode": "00:00:07:00", "fps": 24.0}
+
+    def asked(client: Client) -> float:
+        args = {"method": "timeline.getCurrentTime", "params": {}}
+        return float(client.call_plugin("probe", "host", args=args)["fps"])
+
+    with Client.connect(daemon.socket) as client:
+        client.install(str(plugins / "probe"), grant="requested")
+        assert asked(client) == 30.0
+        with Client.connect(daemon.socket, name="editor", handlers={"timeline": timeline}):
+            assert asked(client) == 24.0
+            os.kill(host_pid(daemon), signal.SIGKILL)  # its successor is newer than the editor, and stands back
+            wait_until(lambda: daemon.log.read_text().count("headless host is ready") == 2)
+            assert asked(client) == 24.0
+        wait_until(lambda: asked(client) == 30.0)
+
+
+# --- when it breaks
+
+
+def test_one_that_dies_is_replaced_and_what_was_committed_is_there(start: Start, project: Path) -> None:
+    daemon = start("--host", "headless", "--project", str(project))
+    with Client.connect(daemon.socket) as client:
+        add(client, 5.0)
+        first = host_pid(daemon)
+        os.kill(first, signal.SIGSTOP)
+        with (
+            pytest.raises(errors.HostUnavailable),
+            client_of(daemon) as other,
+            concurrently(os.kill, first, signal.SIGKILL),
+        ):
+            other.headless_state()
+
+        def there() -> bool:
+            try:
+                return [one.name for one in client.headless_state().timeline.tracks[0].clips] == ["beach", "clip"]
+            except errors.HostUnavailable:
+                return False
+
+        wait_until(there)
+        assert host_pid(daemon) != first
+
+
+def test_one_that_dies_again_and_again_stays_down(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "plugind.toml").write_text("[supervision]\nmax_restarts = 1\nbackoff_first_seconds = 0.01\n")
+    daemon = start("--host", "headless", "--config", str(tmp_path / "plugind.toml"))
+    os.kill(host_pid(daemon), signal.SIGKILL)
+    wait_until(lambda: daemon.log.read_text().count("headless host is ready") == 2)
+    os.kill(host_pid(daemon), signal.SIGKILL)
+    wait_until(lambda: "stays down" in daemon.log.read_text())
+    with Client.connect(daemon.socket) as client, pytest.raises(errors.HostUnavailable, match="is not running"):
+        client.headless_state()
+
+
+def test_it_dies_with_the_daemon(start: Start, project: Path) -> None:
+    daemon = start("--host", "headless", "--project", str(project))
+    with Client.connect(daemon.socket) as client:
+        add(client, 5.0)  # starts the decoder
+    children = daemon.descendants()
+    assert any("plugind_headless.media" in one.cmdline() for one in children)
+    daemon.process.kill()
+    _, alive = psutil.wait_procs(children, timeout=5)
+    assert alive == []
