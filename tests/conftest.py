@@ -3,7 +3,7 @@ from typing import Any
 import hypothesis
 import pytest
 from tests.harness.skips import pytest_make_collect_report, pytest_runtest_makereport
-from tests.hostile.rows import KEYS
+from tests.hostile.rows import BY_KEY
 from tests.hostile.table import keys
 
 __all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]
@@ -16,7 +16,7 @@ hypothesis.settings.load_profile("suite")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Refuse a test that claims to show what is on no list."""
     for item in items:
-        if unknown := set(keys(item)) - KEYS:
+        if unknown := set(keys(item)) - BY_KEY.keys():
             raise pytest.UsageError(f"{item.nodeid}: no such row in tests/hostile/rows.py: {unknown}")
 
 

@@ -1,23 +1,20 @@
 """One zygote and pool per engine for the whole suite; plugins start in workers of their own."""
 
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.conformance.differences import expected
 from tests.conformance.running import Host, Running, Start
-from tests.harness.engines import ENGINES, found, require
+from tests.harness.engines import ENGINES, Expect, found, require
 
 from plugind.policy.plan import LaunchPlan
 from plugind.supervisor.artefacts import ArtefactCache
 from plugind.supervisor.compiler import CompileLimits, Compiler
 from plugind.supervisor.pool import Pool, Timings
 from plugind_protocol.manifest import Limits
-
-Expect = Callable[[str], Any]
-"""What the engine under test is to do, where the engines differ."""
 
 
 @pytest.fixture(scope="session")

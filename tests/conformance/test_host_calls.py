@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from tests.conformance.conftest import Expect
 from tests.conformance.guests import HOST_CALL, LOG, RUNTIME, text, timeline
 from tests.conformance.running import Start
+from tests.harness.engines import Expect
 
 from plugind_protocol.errors import (
     ErrorObject,

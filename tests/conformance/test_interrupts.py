@@ -6,9 +6,9 @@ import time
 
 import anyio
 import pytest
-from tests.conformance.conftest import Expect
 from tests.conformance.guests import HOST_CALL, LOG, timeline, wasi
 from tests.conformance.running import Running, Start
+from tests.harness.engines import Expect
 
 from plugind.supervisor.worker import Worker
 from plugind_protocol.errors import PlugindError, Timeout, WorkerCrashed

@@ -1,9 +1,9 @@
 """Memory and tables: what a guest may have, from the start and later, and how a launch's limits move."""
 
 import pytest
-from tests.conformance.conftest import Expect
 from tests.conformance.guests import timeline
 from tests.conformance.running import Start
+from tests.harness.engines import Expect
 
 from plugind_protocol.errors import MemoryLimit, PackageInvalid
 from plugind_protocol.manifest import Limits

@@ -4,8 +4,8 @@ import platform
 from typing import Any
 
 import pytest
-from tests.conformance.conftest import Expect
 from tests.conformance.running import Start
+from tests.harness.engines import Expect
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
 

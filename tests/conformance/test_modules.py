@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from tests.conformance.conftest import Expect
 from tests.conformance.running import Start
+from tests.harness.engines import Expect
 
 from plugind_protocol.errors import PackageInvalid
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.harness.daemon import ROOT, Daemon
+from tests.harness.engines import ENGINES
 
 from plugind_client import AsyncClient
 
@@ -21,13 +22,17 @@ def examples() -> Path:
     return ROOT / "examples"
 
 
+def _choice(engine: str) -> list[str]:
+    return [] if engine == ENGINES[0] else ["--engine", engine]
+
+
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
+def start(tmp_path: Path, engine: str) -> Iterator[Callable[..., Daemon]]:
     """Start daemons in a folder of the test's own; those still running at its end are stopped and must exit with 0."""
     running: list[Daemon] = []
 
     def run(*arguments: str, **popen: object) -> Daemon:
-        daemon = Daemon(tmp_path, *arguments, **popen)
+        daemon = Daemon(tmp_path, *_choice(engine), *arguments, **popen)
         running.append(daemon)
         return daemon
 
@@ -40,9 +45,9 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
 
 
 @pytest.fixture(scope="module")
-def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    """One daemon for a module's tests."""
-    running = Daemon(tmp_path_factory.mktemp("plugind"))
+def daemon(tmp_path_factory: pytest.TempPathFactory, engine: str) -> Iterator[Daemon]:
+    """One daemon for a module's tests, for each engine that they run on."""
+    running = Daemon(tmp_path_factory.mktemp("plugind"), *_choice(engine))
     assert running.windows().is_dir()
     yield running
     assert running.stop() == 0, running.log.read_text()

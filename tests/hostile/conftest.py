@@ -4,10 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.harness.engines import engine, expect, pytest_generate_tests
 from tests.harness.fixtures import client, daemon, examples, plugins, start
 from tests.hostile.report import Report
 
-__all__ = ["client", "daemon", "examples", "plugins", "start"]
+__all__ = ["client", "daemon", "engine", "examples", "expect", "plugins", "pytest_generate_tests", "start"]
 
 
 @pytest.fixture

@@ -19,6 +19,21 @@ class Case(NamedTuple):
     """Part of the PackageInvalid's message; ``None`` where the module is compiled."""
     cause: str | None = None
     text: bool = False
+    on_wasmer: tuple[str | None, str | None] | None = None
+    """Reason and cause on wasmer, where they are others."""
+
+    def outcome(self, engine: str) -> tuple[str | None, str | None]:
+        """Reason and cause on an engine."""
+        return self.on_wasmer if engine == "wasmer" and self.on_wasmer else (self.reason, self.cause)
+
+
+SLOW = ("s of processor time to compile", "limit")
+"""Wasmer's old compiler needs longer for some of them."""
+
+
+def unknown(words: str) -> tuple[str, None]:
+    """How wasmer refuses what it does not know, or what is off by default."""
+    return f"not valid for wasmer: {words}", None
 
 
 def functions(count: int, body: bytes = b"\0" + w.END) -> bytes:
@@ -67,6 +82,7 @@ BOMBS = [
         "4 GiB of data in 10 bytes",
         lambda: functions_with_data(b"\1\0\x41\0\x0b\xff\xff\xff\xff\x0f"),
         "unexpected end",
+        on_wasmer=("Data segment extends past end", None),
     ),
     Case("50 000 locals", lambda: functions(1, b"\1" + w.number(50_000) + w.I32 + w.END), "50000 locals in", "limit"),
     Case(
@@ -78,11 +94,22 @@ BOMBS = [
     Case("10 000 locals in each of 101", lambda: functions(101, b"\1\x90\x4e\x7f\x0b"), "locals in all", "limit"),
     Case("a function of 2 MiB", lambda: functions(1, b"\0" + b"\1" * (2 << 20) + w.END), "code in one fun", "limit"),
     Case("65 000 targets", lambda: branch_table(65_000), None),
-    Case("a million targets", lambda: branch_table(1_000_000), "`br_table` has 1000000 targets"),
-    Case("100 000 blocks in one another", lambda: blocks(100_000), None),
+    Case(
+        "a million targets",
+        lambda: branch_table(1_000_000),
+        "`br_table` has 1000000 targets",
+        on_wasmer=("br_table size is out of bound", None),
+    ),
+    Case("100 000 blocks in one another", lambda: blocks(100_000), None, on_wasmer=SLOW),
     Case("300 000 blocks in one another", lambda: blocks(300_000), "256 MiB of memory", "memory"),
     Case("loops over locals", lambda: loops(300, 300), "s of processor time to compile", "limit"),
-    Case("calls", lambda: functions(1, b"\0" + b"\x10\0" * 500_000 + w.END), "256 MiB of memory to compile", "memory"),
+    Case(
+        "calls",
+        lambda: functions(1, b"\0" + b"\x10\0" * 500_000 + w.END),
+        "256 MiB of memory to compile",
+        "memory",
+        on_wasmer=SLOW,
+    ),
     Case("memory of 4 GiB, declared", lambda: w.module(b"\0\x0b", memories=b"\1\0\x80\x80\4", exports=EXPORT), None),
     Case("memory of more", lambda: w.module(b"\0\x0b", memories=b"\1\0\x81\x80\4"), "65537 pages of memory", "limit"),
     Case(
@@ -99,6 +126,7 @@ BOMBS = [
         lambda: b'(module (func (export "f")' + b"(block" * 100_000 + b")" * 100_000 + b"))",
         None,
         text=True,
+        on_wasmer=SLOW,
     ),
 ]
 """With 256 MiB, 1 s of processor time and artefacts of 32 MiB allowed."""
@@ -108,12 +136,29 @@ PROPOSALS = [
     Case("gc: arrays", text("(type (array i8))"), r"arrays \(gc\) are switched off", text=True),
     Case("gc: recursion", text("(rec (type (func)) (type (func)))"), r"recursive types \(gc\)", text=True),
     Case("gc: i31", text("(func (result i31ref) (ref.i31 (i32.const 1)))"), "0x6c of values", text=True),
-    Case("externref", text("(func (param externref))"), "gc", text=True),
+    Case("externref", text("(func (param externref))"), "gc", text=True, on_wasmer=(None, None)),
     Case("function references", text("(type $t (func)) (func (param (ref $t)))"), "0x64 of values", text=True),
-    Case("call_ref", text("(type $t (func)) (func (call_ref $t (ref.null $t)))"), "function references", text=True),
+    Case(
+        "call_ref",
+        text("(type $t (func)) (func (call_ref $t (ref.null $t)))"),
+        "function references",
+        text=True,
+        on_wasmer=unknown("Invalid type"),
+    ),
     Case("exceptions: tags", text("(tag)"), r"tags \(exceptions\) are switched off", text=True),
-    Case("exceptions: try_table", text("(func (try_table))"), "exceptions", text=True),
-    Case("exceptions: legacy", lambda: functions(1, b"\0\x06\x40\x19\x0b\x0b"), "exceptions"),
+    Case(
+        "exceptions: try_table",
+        text("(func (try_table))"),
+        "exceptions",
+        text=True,
+        on_wasmer=unknown("Unknown opcode: 0x1f"),
+    ),
+    Case(
+        "exceptions: legacy",
+        lambda: functions(1, b"\0\x06\x40\x19\x0b\x0b"),
+        "exceptions",
+        on_wasmer=unknown("Exceptions support is not enabled"),
+    ),
     Case("threads: shared memory", text("(memory 1 1 shared)"), r"shared memories \(threads\)", text=True),
     Case("threads: atomics", text("(memory 1) (func (drop (i32.atomic.load (i32.const 0))))"), "threads", text=True),
     Case("memory64", text("(memory i64 1)"), "memory64", text=True),
@@ -125,6 +170,7 @@ PROPOSALS = [
         text("(func (param v128 v128) (drop (i8x16.relaxed_swizzle (local.get 0) (local.get 1))))"),
         "relaxed SIMD",
         text=True,
+        on_wasmer=unknown("Unknown 0xfd subopcode: 0x100"),
     ),
     Case("stack switching", text("(type $f (func)) (type (cont $f))"), r"continuations \(stack switching\)", text=True),
     Case(
@@ -132,6 +178,7 @@ PROPOSALS = [
         text("(func (param i64) (result i64 i64) (i64.mul_wide_s (local.get 0) (local.get 0)))"),
         "wide arithmetic",
         text=True,
+        on_wasmer=unknown("Unknown 0xfc subopcode"),
     ),
     Case("custom page sizes", text("(memory 1 (pagesize 1))"), "custom page sizes are switched off", text=True),
     Case("a component", lambda: b"(component)", "a component, not a module", text=True),

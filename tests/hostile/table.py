@@ -1,4 +1,7 @@
-"""Collects what a run of the suite has shown for each row, as a pytest plugin, and writes it as a table."""
+"""Collects what a run of the suite has shown for each row, as a pytest plugin, and writes it as a table.
+
+A row that an engine has a part in has a line for each engine.
+"""
 
 import statistics
 from collections import defaultdict
@@ -6,12 +9,16 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from tests.harness.engines import ENGINES
 from tests.harness.skips import reason
-from tests.hostile.rows import ROWS, Key, Row
+from tests.hostile.rows import BY_KEY, ROWS, Key, Row
+
+Line = tuple[Key, str]
+"""A row, and the engine it is shown on; none where no engine has a part in it."""
 
 
 class Shown:
-    """What the tests of one row have shown.
+    """What the tests of one line have shown.
 
     A test may say more by ``record_property``: ``cases`` (how many it tried; 1 unless it says so), ``quiet_p99_ms``
     and ``attack_p99_ms`` (of a bystander), and ``seen`` (words for the table).
@@ -67,34 +74,36 @@ class Shown:
 
 
 class Table:
-    """The plugin: one `Shown` per row."""
+    """The plugin: one `Shown` per line."""
 
     def __init__(self) -> None:
-        self.rows: defaultdict[Key, Shown] = defaultdict(Shown)
-        self._keys: dict[str, list[Key]] = {}
+        self.shown: defaultdict[Line, Shown] = defaultdict(Shown)
+        self._lines: dict[str, list[Line]] = {}
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Remember which test shows what."""
-        self._keys = {item.nodeid: list(keys(item)) for item in session.items}
+        self._lines = {item.nodeid: [(key, _engine(item, BY_KEY[key])) for key in keys(item)] for item in session.items}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note one phase of one test."""
-        for key in self._keys.get(report.nodeid, ()):
-            self.rows[key].add(report)
+        for line in self._lines.get(report.nodeid, ()):
+            self.shown[line].add(report)
 
     def holds(self) -> bool:
-        """Whether every row has shown its outcome."""
-        return all(self.rows[row.key].holds for row in ROWS)
+        """Whether every line has shown its outcome."""
+        return all(self.shown[row.key, engine].holds for row in ROWS for engine in _engines(row))
 
     def lines(self) -> list[tuple[str, ...]]:
         """Return the cells of the table, its head first."""
-        head = ("", "attack", "stated outcome", "cases", "seen", "time", "p99 of another plugin, ms: quiet → attack")
-        return [head, *(self._line(row) for row in ROWS)]
+        p99 = "p99 of another plugin, ms: quiet → attack"
+        head = ("", "attack", "engine", "stated outcome", "cases", "seen", "time", p99)
+        return [head, *(self._line(row, engine) for row in ROWS for engine in _engines(row))]
 
-    def _line(self, row: Row) -> tuple[str, ...]:
-        shown = self.rows[row.key]
+    def _line(self, row: Row, engine: str) -> tuple[str, ...]:
+        shown = self.shown[row.key, engine]
         seen = "; ".join([shown.outcome, *dict.fromkeys(shown.seen)])
-        return (row.section, row.attack, row.outcome, str(shown.cases), seen, f"{shown.seconds:.1f} s", shown.p99)
+        outcome, time = row.outcome_on(engine), f"{shown.seconds:.1f} s"
+        return (row.section, row.attack, engine, outcome, str(shown.cases), seen, time, shown.p99)
 
     def markdown(self) -> str:
         """The table for the documentation."""
@@ -104,8 +113,11 @@ class Table:
 
     def text(self) -> str:
         """The table for a terminal: without the stated outcomes, which every row that holds has shown."""
-        cells = [(line[0], line[1], line[3], line[5], line[6], line[4]) for line in self.lines()]
-        cells[0] = (*cells[0][:4], "p99 ms", cells[0][5])
+        cells = [
+            (section, attack, engine, cases, time, p99, seen)
+            for section, attack, engine, _, cases, seen, time, p99 in self.lines()
+        ]
+        cells[0] = (*cells[0][:5], "p99 ms", cells[0][6])
         widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]) - 1)]
         return "\n".join(
             "  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[-1]])
@@ -118,3 +130,15 @@ def keys(item: pytest.Item) -> Iterable[Key]:
     for marker in item.iter_markers("threat"):
         section, attack = marker.args
         yield section, attack
+
+
+def _engines(row: Row) -> Iterable[str]:
+    return ENGINES if row.engines else ("",)
+
+
+def _engine(item: pytest.Item, row: Row) -> str:
+    """The engine that a test shows a row on: what it runs on, or the default one."""
+    if not row.engines:
+        return ""
+    callspec = getattr(item, "callspec", None)
+    return str(callspec.params.get("engine", ENGINES[0])) if callspec is not None else ENGINES[0]

@@ -9,6 +9,7 @@ import anyio
 import pytest
 from tests.harness.bystander import Bystander
 from tests.harness.daemon import Daemon
+from tests.harness.engines import Expect
 from tests.harness.plugins import altered
 from tests.hostile.report import Report
 
@@ -29,7 +30,7 @@ DEADLINE_MS = 60
     ],
 )
 async def test_a_runaway_is_stopped_soon_after_its_deadline(
-    client: AsyncClient, daemon: Daemon, plugins: Path, report: Report, function: str
+    client: AsyncClient, daemon: Daemon, plugins: Path, report: Report, *, expect: Expect, function: str
 ) -> None:
     await client.install(str(plugins / "spin"))
     await client.install(str(plugins / "probe"))
@@ -43,7 +44,9 @@ async def test_a_runaway_is_stopped_soon_after_its_deadline(
                 await client.call_plugin("spin", function, timeout_ms=DEADLINE_MS)
             late.append((time.perf_counter() - began) * 1000 - DEADLINE_MS)
         report.noticed(quiet, bystander.take())
-    assert (await client.get_plugin("spin")).pid == pid
+    with pytest.raises(errors.FunctionNotFound):
+        await client.call_plugin("spin", "still there?")
+    assert ((await client.get_plugin("spin")).pid != pid) == expect("a stopped call takes its worker with it")
     assert statistics.median(late) < 100
     report.cases(len(late))
     report.seen(f"stopped {statistics.median(late):.0f} ms after the deadline, at most {max(late):.0f}")

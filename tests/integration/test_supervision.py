@@ -11,6 +11,7 @@ import anyio.lowlevel
 import psutil
 import pytest
 from tests.harness.daemon import Daemon, alive
+from tests.harness.engines import Expect
 
 from plugind_client import AsyncClient
 from plugind_protocol import errors
@@ -33,7 +34,7 @@ async def running(client: AsyncClient, plugin_id: str, *, cpu_seconds: float = 0
 @pytest.mark.threat("Guest", "infinite loop in bulk memory operations")
 @pytest.mark.parametrize("function", ["spin", "spin-memory"])
 async def test_a_call_that_never_ends_is_stopped_at_its_deadline(
-    client: AsyncClient, plugins: Path, function: str
+    client: AsyncClient, plugins: Path, expect: Expect, function: str
 ) -> None:
     await client.install(str(plugins / "spin"))
     pid = (await client.load("spin")).pid
@@ -44,7 +45,10 @@ async def test_a_call_that_never_ends_is_stopped_at_its_deadline(
         "1.0.0",
         "timeout",
     )
-    assert (await client.get_plugin("spin")).pid == pid  # by the epoch: the worker lives
+    with pytest.raises(errors.FunctionNotFound):
+        await client.call_plugin("spin", "still there?")
+    assert ((await client.get_plugin("spin")).pid != pid) == expect("a stopped call takes its worker with it")
+    assert (await client.daemon_metrics()).plugins[0].crashes == 0
 
 
 @pytest.mark.threat("Guest", "infinite loop in the start function")
@@ -104,7 +108,12 @@ async def test_memory_ends_at_the_limit(client: AsyncClient, plugins: Path) -> N
 
 @pytest.mark.threat("Supervision", "worker killed by a signal")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT])
-async def test_a_worker_killed_during_a_call(client: AsyncClient, plugins: Path, number: signal.Signals) -> None:
+async def test_a_worker_killed_during_a_call(
+    client: AsyncClient, plugins: Path, expect: Expect, number: signal.Signals
+) -> None:
+    if number is signal.SIGSEGV and expect("a SIGSEGV from outside during a call") == "Trap":
+        await trapped_by_a_signal(client, plugins)
+        return
     await client.install(str(plugins / "spin"))
     await client.install(str(plugins / "probe"))
     await client.load("probe")
@@ -133,20 +142,38 @@ async def test_a_worker_killed_during_a_call(client: AsyncClient, plugins: Path,
                 break
     with pytest.raises(errors.Timeout):  # a new worker takes the next call
         await client.call_plugin("spin", "spin", timeout_ms=50)
-    info = await client.get_plugin("spin")
+    info = await client.load("spin")
     assert info.state == State.LOADED
     assert info.pid not in (None, pid)
 
 
+async def trapped_by_a_signal(client: AsyncClient, plugins: Path) -> None:
+    """The engine takes the signal for one that its guest has raised."""
+    await client.install(str(plugins / "spin"))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(call_that_fails, client, errors.Trap)
+        pid = await running(client, "spin")
+        os.kill(pid, signal.SIGSEGV)
+    with pytest.raises(errors.FunctionNotFound):
+        await client.call_plugin("spin", "still there?")
+    assert (await client.get_plugin("spin")).pid == pid
+
+
+async def call_that_fails(client: AsyncClient, kind: type[errors.PlugindError]) -> None:
+    with pytest.raises(kind):
+        await client.call_plugin("spin", "spin")
+
+
 @pytest.mark.threat("Guest", "worker that no longer listens")
 @pytest.mark.threat("Supervision", "worker stopped")
-async def test_a_stopped_worker_is_killed_at_the_deadline(client: AsyncClient, plugins: Path) -> None:
+async def test_a_stopped_worker_is_killed_at_the_deadline(client: AsyncClient, plugins: Path, expect: Expect) -> None:
     await client.install(str(plugins / "probe"))
     pid = (await client.load("probe")).pid
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
     began = time.monotonic()
-    with pytest.raises(errors.Timeout, match="killed"):
+    at_once = expect("a stopped call takes its worker with it")
+    with pytest.raises(errors.Timeout, match="stops no guest" if at_once else "killed"):
         await client.call_plugin("probe", "echo", timeout_ms=50)
     assert time.monotonic() - began < 5
     with anyio.fail_after(5):

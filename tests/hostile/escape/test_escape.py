@@ -15,17 +15,18 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.harness.daemon import ROOT
+from tests.harness.engines import require
 from tests.hostile.escape.attacks import ATTACKS, Target
 from tests.hostile.escape.engine import FAULT, STAY
 from tests.unit.plugind_worker.supervisor import ERROR, Peer, Zygote
 
+from plugind.supervisor.engines import homes
 from plugind_protocol.worker import Compile, Decoder, House, Join, Kind, Launch
 from plugind_worker import lockdown
 
 pytestmark = [pytest.mark.process, pytest.mark.threat("Guest", "escape from inside a worker")]
 
 NOBODY = 65534
-ENGINE = "tests.hostile.escape.engine"
 DENIED = {"EPERM", "EACCES", "ENOSYS", "SIGSYS", "ENOMEM"}
 NOTHING = {"ENOENT"}
 """What the attempts that look for something answer where there is nothing; nothing else ends so where it is denied."""
@@ -53,7 +54,7 @@ GONE = {"ENOENT", "ENETUNREACH", "ECONNREFUSED"}
 LAUNCH = Launch(
     plugin_id="probe",
     version="1.2.3",
-    engine="wasmtime",
+    engine="",
     abi="timeline",
     memory_bytes=1 << 20,
     table_elements=1,
@@ -67,13 +68,14 @@ USERS = [
 ]
 
 
-COMPILE = Compile(engine="wasmtime", text=True, memory_bytes=1 << 30, cpu_seconds=10, artefact_bytes=1 << 20)
+COMPILE = Compile(engine="", text=True, memory_bytes=1 << 30, cpu_seconds=10, artefact_bytes=1 << 20)
 
 
 class Prey:
     """What there is to attack around a zygote."""
 
-    def __init__(self, folder: Path, options: dict[str, object]) -> None:
+    def __init__(self, folder: Path, engine: str, options: dict[str, object]) -> None:
+        self.engine = engine
         user = options.get("user")
         if user is not None and os.geteuid() != 0:
             pytest.skip("only root can become somebody else")
@@ -90,11 +92,16 @@ class Prey:
         self.name = f"plugind-{os.getpid()}-{id(self)}"
         self.abstract.bind("\0" + self.name)
         self.abstract.listen()
-        program = (str(ROOT / "tests/hostile/escape/zygote.py"), str(ROOT), json.dumps({"engine": ENGINE, **options}))
-        self.zygote = Zygote(program=program)
+        paths = os.pathsep.join([str(ROOT), *homes()])
+        program = (str(ROOT / "tests/hostile/escape/zygote.py"), paths, json.dumps(options))
+        self.zygote = Zygote(program=program, interpreter=require(engine), engine=engine)
         self.sibling = 0
         self._staying = self.start(STAY)
         self.sibling = self._staying.pid
+
+    @property
+    def _launch(self) -> Launch:
+        return msgspec.structs.replace(LAUNCH, engine=self.engine)
 
     def close(self) -> None:
         self.tcp.close()
@@ -136,12 +143,12 @@ class Prey:
             file.write(self.target(attack))
             file.flush()
             with their_door:
-                order = House(engine="wasmtime", rooms=2)
+                order = House(engine=self.engine, rooms=2)
                 pid, pidfd = self.zygote.spawn([their_door.fileno()], house=order)
             os.close(pidfd)
             with theirs, their_control:
                 descriptors = [theirs.fileno(), their_control.fileno(), file.fileno()]
-                socket.send_fds(door, [msgspec.json.encode(Join(1, LAUNCH))], descriptors)
+                socket.send_fds(door, [msgspec.json.encode(Join(1, self._launch))], descriptors)
             data = b"".join(iter(lambda: ours.recv(1 << 16), b""))
         status = self.zygote.exit_status(pid)
         if status:
@@ -154,7 +161,7 @@ class Prey:
         with tempfile.TemporaryFile() as file:
             file.write(self.target(attack))
             file.flush()
-            return Peer(self.zygote, file.fileno())
+            return Peer(self.zygote, file.fileno(), engine=self.engine)
 
     def compile(self, attack: str) -> str:
         """Make an attack from a child that compiles; return its outcome."""
@@ -164,7 +171,7 @@ class Prey:
             file.flush()
             file.seek(0)
             descriptors = [theirs.fileno(), file.fileno(), output.fileno()]
-            pid, pidfd = self.zygote.spawn(descriptors, compile=COMPILE)
+            pid, pidfd = self.zygote.spawn(descriptors, compile=msgspec.structs.replace(COMPILE, engine=self.engine))
             theirs.close()
             os.close(pidfd)
             data = b"".join(iter(lambda: ours.recv(65536), b""))
@@ -177,8 +184,8 @@ class Prey:
 
 
 @pytest.fixture
-def prey(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Prey]:
-    found = Prey(tmp_path, request.param)
+def prey(tmp_path: Path, engine: str, request: pytest.FixtureRequest) -> Iterator[Prey]:
+    found = Prey(tmp_path, engine, request.param)
     yield found
     found.close()
 
@@ -205,6 +212,7 @@ def test_no_attempt_from_a_compiling_child_succeeds(prey: Prey, record_property:
 
 @pytest.mark.parametrize("prey", USERS[::2], indirect=True)
 def test_no_attempt_from_a_shared_process_succeeds(prey: Prey, record_property: Record) -> None:
+    """No process on wasmer is ever shared; were one, it would hold as well."""
     outcomes = {attack.name: prey.lodge(attack.name) for attack in ATTACKS}
     got = {name for name, outcome in outcomes.items() if outcome not in DENIED | NOTHING | {"absent"}}
     assert got == SHARED_PROCESSES_MAY
@@ -237,8 +245,8 @@ def test_namespaces_alone_leave_no_file_and_no_network(prey: Prey) -> None:
     assert {name for name, outcome in outcomes.items() if outcome not in GONE} == set()
 
 
-def test_what_a_worker_holds(tmp_path: Path) -> None:
-    prey = Prey(tmp_path, {})
+def test_what_a_worker_holds(tmp_path: Path, engine: str) -> None:
+    prey = Prey(tmp_path, engine, {})
     with closing(prey):
         process = Path(f"/proc/{prey.sibling}")
         deadline = time.monotonic() + 10
@@ -250,8 +258,8 @@ def test_what_a_worker_holds(tmp_path: Path) -> None:
         assert os.getsid(prey.sibling) == prey.sibling
 
 
-def test_a_fault_of_the_workers_own_is_told_where_nothing_can_be_printed(tmp_path: Path) -> None:
-    prey = Prey(tmp_path, {})
+def test_a_fault_of_the_workers_own_is_told_where_nothing_can_be_printed(tmp_path: Path, engine: str) -> None:
+    prey = Prey(tmp_path, engine, {})
     with closing(prey), closing(prey.start(FAULT)) as peer:
         kind, _, body = peer.receive()
         assert kind == Kind.FAULT

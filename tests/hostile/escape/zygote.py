@@ -1,8 +1,8 @@
 """Starts the product's zygote with `tests.hostile.escape.engine`, as root or another user, and with a poorer kernel.
 
-``python zygote.py ROOT OPTIONS-AS-JSON --zygote FD --engine NAME``; the options: ``user`` (a number to become),
+``python zygote.py PATHS OPTIONS-AS-JSON --zygote FD --engine NAME``; the options: ``user`` (a number to become),
 ``without`` (system calls that this kernel shall not have, with the errno that says so), ``layers`` (names to leave
-out, to show what the attacks do without them), ``engine`` (a module to load in place of the real engine).
+out, to show what the attacks do without them). The real engine is loaded too, as it would be; it is broken out of.
 """
 
 import ctypes
@@ -10,19 +10,20 @@ import json
 import os
 import sys
 
-sys.path.insert(0, sys.argv[1])
+sys.path.extend(sys.argv[1].split(os.pathsep))
 
-from tests.hostile.poorer import lose  # the path comes first
+from tests.hostile.escape.engine import Engine as Broken  # the path comes first
+from tests.hostile.poorer import lose
 
 from plugind_worker import lockdown, zygote
 from plugind_worker.engine import ENGINES, load
 
 
 def main() -> None:
-    options = json.loads(sys.argv[2])
-    if options.get("engine"):
-        ENGINES["wasmtime"] = options["engine"]
-    load("wasmtime")  # while its files can be read
+    options, engine = json.loads(sys.argv[2]), sys.argv[6]
+    real = load(engine)  # while its files can be read
+    Broken.name, Broken.late_code, Broken.interruptible = engine, real.late_code, real.interruptible
+    ENGINES[engine] = Broken.__module__
     left_out = set(options.get("layers", ()))
     lockdown.LAYERS = tuple(layer for layer in lockdown.LAYERS if layer.name not in left_out)  # type: ignore[misc]
     if (user := options.get("user")) is not None:
@@ -32,7 +33,7 @@ def main() -> None:
         ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # as after the start of a program
     if options.get("without"):
         lose(options["without"])
-    zygote.run(int(sys.argv[4]), "wasmtime")
+    zygote.run(int(sys.argv[4]), engine)
 
 
 main()

@@ -34,11 +34,17 @@ CompileSource = Callable[..., tuple[Compiled, bytes]]
 class Zygote:
     """A running zygote."""
 
-    def __init__(self, *, program: Sequence[str] = ("-m", "plugind_worker")) -> None:
+    def __init__(
+        self,
+        *,
+        program: Sequence[str] = ("-m", "plugind_worker"),
+        interpreter: str = sys.executable,
+        engine: str = "wasmtime",
+    ) -> None:
         self.sock, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.sock.settimeout(20)
         self.process = subprocess.Popen(
-            [sys.executable, *program, "--zygote", str(theirs.fileno()), "--engine", "wasmtime"],
+            [interpreter, *program, "--zygote", str(theirs.fileno()), "--engine", engine],
             pass_fds=[theirs.fileno()],
         )
         theirs.close()
