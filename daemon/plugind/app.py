@@ -17,13 +17,9 @@ import structlog
 
 from plugind.config import Config, default_data_dir
 from plugind.errors import StartupError
-from plugind.host import system
-from plugind.host.caller import Caller
-from plugind.host.editor import Editor
 from plugind.host.effects import EffectRegistry
 from plugind.host.headless import HeadlessProcess, Options, check_installed
 from plugind.host.providers import Absence, Providers
-from plugind.host.router import HostRouter
 from plugind.listen.endpoint import Endpoint, resolve
 from plugind.listen.serve import serve
 from plugind.registry import recovery
@@ -50,8 +46,8 @@ from plugind.services.dependencies import Dependencies
 from plugind.services.effects import EffectsService
 from plugind.services.environment import Environment
 from plugind.services.events import EventsService
+from plugind.services.guests import GuestHost
 from plugind.services.headless import HeadlessService
-from plugind.services.hosting import HostCalls
 from plugind.services.library import Library
 from plugind.services.permissions import PermissionsService
 from plugind.services.plugins import PluginsService
@@ -64,9 +60,7 @@ from plugind.supervisor.pool import Pool, Timings
 from plugind.supervisor.windows import WindowFolder
 from plugind_protocol import PROTOCOL_VERSION, ranges
 from plugind_protocol.errors import PackageInvalid
-from plugind_protocol.host.effects import EffectDefinition, EffectHandle
 from plugind_protocol.methods import EffectsChanged, RecoveryInfo, SandboxInfo, UpdateHeld
-from plugind_protocol.permissions import Permission
 from plugind_protocol.worker import ZygoteReady
 
 _SHORTEST_HOOK_SECONDS = 0.25
@@ -261,9 +255,17 @@ class _Parts:
             tasks=tasks,
             homes=_homes(environ),
         )
+        guests = GuestHost(
+            config.providers,
+            providers,
+            effects=effects,
+            ledger=ledger,
+            package=lambda one: self.catalog.get(one).package,
+        )
         environment = Environment(
             pool=pool,
-            host_calls=HostCalls(_router(providers, effects, ledger)),
+            host_calls=guests.calls,
+            forget=guests.forget,
             effects=effects,
             tasks=tasks,
             announce=Announcer(journal, sessions),
@@ -405,23 +407,6 @@ def _headless(config: Config, environ: Mapping[str, str]) -> Callable[[], Headle
     named = config.dialogs in {"cancel", "accept", "prompt"}
     dialogs = config.dialogs if named else os.fspath(Path(config.dialogs).absolute())
     return lambda: HeadlessProcess(Options(project=project, dialogs=dialogs), environ)
-
-
-def _router(providers: Providers, effects: EffectRegistry, ledger: Ledger) -> HostRouter:
-    def register(caller: Caller, definition: EffectDefinition) -> EffectHandle:
-        return EffectHandle(effect=effects.register(caller.plugin_id, definition))
-
-    def used(plugin_id: str, permission: Permission, method: str, allowed: bool, detail: str) -> None:  # noqa: FBT001  # as the router calls it
-        ledger.note(plugin_id, permission.name, method, allowed=allowed, detail=detail or None)
-
-    return HostRouter(
-        Editor(providers),
-        {
-            "effects.register": register,
-            "system.getInfo": system.info,
-        },
-        used=used,
-    )
 
 
 def _host(config: Config, sessions: Sessions) -> Host:

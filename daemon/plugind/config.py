@@ -96,6 +96,10 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """Whether what a plugin asks fails at once where no client answers it, or waits for one to come."""
     wait_seconds: Annotated[float, Meta(ge=0, le=3600)] = 10.0
     """How long it waits; the deadline of the plugin's call counts besides."""
+    commit_seconds: Annotated[float, Meta(gt=0, le=3600)] = 5.0
+    """How long an editor may take to keep, or take back, what a call has edited."""
+    rollback_hold_seconds: Annotated[float, Meta(ge=0, le=60)] = 0.1
+    """How long the answer of a failed call waits for its edits to be taken back."""
 
 
 class CapsuleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

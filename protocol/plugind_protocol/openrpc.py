@@ -154,7 +154,9 @@ def _schemas() -> dict[str, Any]:
         *host.HOST_METHODS.values(),
         *host.PROVIDER_METHODS.values(),
     ]
+    sent = [row.sends for row in host.HOST_METHODS.values()]
     types = [one for row in rows for one in (row.params, row.result) if one not in (None, Any)]
+    types += [one for one in sent if one is not None]
     _, components = msgspec.json.schema_components([*types, errors.ErrorData], ref_template=_REF)
     descriptions.add(components, methods, capsule, manifest, errors, headless, *host.MODULES)
     return dict(sorted(components.items()))
@@ -180,6 +182,7 @@ def _host_method(row: HostMethod, components: dict[str, Any]) -> dict[str, Any]:
         "x-scope": row.scope,
         "x-provider": row.provider,
         "x-edits": row.edits,
+        **({} if row.sends is None else {"x-sends": _schema(row.sends)}),
         "examples": [
             {
                 "name": row.name,

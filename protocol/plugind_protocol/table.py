@@ -61,6 +61,8 @@ class HostMethod(Method, frozen=True, kw_only=True):
     """Who answers: the daemon itself, or the client that provides the namespace."""
     edits: bool = False
     """Whether it changes the timeline, and so is part of a transaction."""
+    sends: type | None = None
+    """What the editor is sent, where that is not what the guest has sent; ``pluginId`` and the like are added."""
     errors: tuple[str, ...] = ()
     """Kinds of errors that are its own, besides those that every host method may answer."""
 

@@ -48,6 +48,7 @@ class Providers:
         self._on_change = on_change
         self._absence = absence or Absence()
         self._offers: dict[Namespace, list[tuple[bool, Provider]]] = {name: [] for name in NAMESPACES}
+        self._watching: list[Callable[[Namespace, Provider | None], None]] = []
         self._waiting: dict[Namespace, list[asyncio.Future[None]]] = {name: [] for name in NAMESPACES}
 
     def offer(self, provider: Provider, namespaces: Iterable[Namespace], *, reserve: bool = False) -> None:
@@ -70,15 +71,18 @@ class Providers:
             if self.current(name) is not before:
                 self._changed(name, before, provider)
 
+    def watch(self, callback: Callable[[Namespace, Provider | None], None]) -> None:
+        """Call back when somebody else, or nobody, provides a namespace."""
+        self._watching.append(callback)
+
     def current(self, namespace: str) -> Provider | None:
         """Return who provides a namespace now."""
         offers = self._offers.get(namespace)  # type: ignore[call-overload]  # any string may be asked for
         return offers[-1][1] if offers else None
 
-    def offered(self, provider: Provider, namespace: str) -> bool:
-        """Whether a client still provides a namespace, if maybe not as the newest."""
-        offers = self._offers.get(namespace, ())  # type: ignore[call-overload]  # any string may be asked for
-        return any(one is provider for _, one in offers)
+    def offers(self, provider: Provider) -> frozenset[str]:
+        """Return what a client provides, if maybe not as the newest."""
+        return frozenset(name for name, offers in self._offers.items() if any(one is provider for _, one in offers))
 
     def describe(self) -> dict[str, ClientInfo | None]:
         """Return who provides each namespace, for people."""
@@ -120,6 +124,8 @@ class Providers:
         what = "connected" if now is by else "does not provide it any more"
         reason = f"{title(by)} {what}" if before is None or now is by else f"{title(before)} {what}"
         self._on_change(HostChanged(namespace=name, provider=_info(now), reason=reason))
+        for callback in self._watching:
+            callback(name, now)
 
 
 def title(provider: Provider) -> str:

@@ -58,6 +58,8 @@ class Environment(msgspec.Struct, frozen=True):
 
     pool: Pool
     host_calls: HostCalls
+    forget: Callable[[str], None]
+    """Drops what a plugin that is not loaded any more has left at others: effects, panels, menu items."""
     effects: EffectRegistry
     tasks: anyio.abc.TaskGroup
     """Where workers are brought back; ends with the daemon."""

@@ -11,8 +11,8 @@ import msgspec
 import structlog
 
 from plugind.host.caller import Caller
-from plugind.host.editor import Link
 from plugind.host.router import HostRouter
+from plugind.services.transactions import Transactions
 from plugind.supervisor.worker import Worker
 from plugind_protocol.errors import InternalError, PlugindError
 
@@ -26,10 +26,12 @@ class HostCalls:
 
     Args:
         router: Knows who answers what.
+        transactions: What guests have edited.
     """
 
-    def __init__(self, router: HostRouter) -> None:
+    def __init__(self, router: HostRouter, transactions: Transactions) -> None:
         self._router = router
+        self._transactions = transactions
 
     def ask(
         self, caller: Caller, worker: Worker, number: int, *, method: bytes, params: bytes
@@ -47,7 +49,8 @@ class HostCalls:
             What works on the answer, where it could not be given at once; to be cancelled once nobody waits for it.
         """
         try:
-            answer = self._router.call(caller, method.decode(errors="replace"), params, _Unbound())
+            link = self._transactions.link(caller, worker, number)
+            answer = self._router.call(caller, method.decode(errors="replace"), params, link)
         except Exception as exc:  # whatever a provider does, the guest gets an answer
             worker.answer_host_call(number, _failure(caller, method, exc))
             return None
@@ -55,16 +58,6 @@ class HostCalls:
             worker.answer_host_call(number, answer)
             return None
         return worker.loop.create_task(_answer(caller, worker, number, method=method, answer=answer))
-
-
-class _Unbound(Link):
-    """A host call of a plugin call that has changed nothing."""
-
-    def bound(self, namespace: str) -> None:
-        """Any provider will do."""
-
-    async def enlist(self, provider: object) -> None:
-        """There is no transaction."""
 
 
 async def _answer(caller: Caller, worker: Worker, number: int, *, method: bytes, answer: Awaitable[HostAnswer]) -> None:

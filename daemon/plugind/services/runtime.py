@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 import anyio
@@ -101,6 +102,11 @@ class Runtime:
     def committed(self) -> Installed:
         """The current version; while another one shows that it runs, still the one before it."""
         return self.installed if self._before is None else self._before.installed
+
+    @property
+    def package(self) -> Path:
+        """The folder of its package."""
+        return self.installed.module.parents[len(PurePosixPath(self.installed.manifest.main).parts) - 1]
 
     @property
     def call_timeout(self) -> float:
@@ -398,7 +404,7 @@ class Runtime:
         """End a worker that failed; what it registered goes with it."""
         if worker is not None:
             await worker.stop()
-        self._environment.effects.forget(self.plugin_id)
+        self._environment.forget(self.plugin_id)
 
     async def _hooks(self, worker: Worker, names: tuple[str, ...], to: State) -> None:
         try:
@@ -414,6 +420,7 @@ class Runtime:
         worker, self.worker = self.worker, None
         if worker is not None:
             await self._finish(worker, hook_timeout=hook_timeout)
+        self._environment.forget(self.plugin_id)  # what a worker that was lost has left
         if self.state is not State.INSTALLED and self.crashes.quarantine is None:
             self._go(State.INSTALLED, reason)
 
@@ -497,7 +504,9 @@ class Runtime:
         if self.worker is worker:
             self.worker = None
             self._go(State.ERROR, reason)
-            if not given_up:
+            if given_up:
+                self._environment.forget(self.plugin_id)
+            else:
                 self._environment.tasks.start_soon(self._recover)
 
     def _capsule(self, worker: Worker | None, error: PlugindError, *, promised: str | None = None) -> str | None:
@@ -527,6 +536,7 @@ class Runtime:
             if self.worker is worker and (quarantine := self.crashes.quarantine) is not None:
                 self.worker = None
                 await worker.stop()
+                self._environment.forget(self.plugin_id)
                 self._go(State.ERROR, quarantine.reason)
 
     async def _recover(self) -> None:

@@ -11,6 +11,7 @@ import socket
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Final, Protocol
 
 import msgspec
@@ -116,6 +117,11 @@ class Call(asyncio.Future[bytes]):
 
     Cancelling it stops the guest.
     """
+
+    ending: Callable[[bytes | PlugindError], None] | None = None
+    """Takes the outcome before whoever called sees it, and gives it on by `Worker.finish`."""
+    held = False
+    """Whether it has taken it."""
 
     def __init__(self, worker: "Worker", number: int, kind: Kind, body: bytes, label: str) -> None:
         super().__init__(loop=worker.loop)
@@ -322,6 +328,10 @@ class Worker:
             self._child.allow_memory(wanted - self._window_bytes)
             self._window_bytes = wanted
 
+    def call_of(self, number: int) -> Call | None:
+        """Return the call of a number, while the worker has it."""
+        return self._sent.get(number)
+
     def answer_host_call(self, number: int, result: bytes | msgspec.Raw | PlugindError) -> None:
         """Answer the guest's host call, if the guest still waits for it."""
         if self._hosting != number or self._channel is None:
@@ -517,6 +527,17 @@ class Worker:
     def _settle(self, call: Call, outcome: bytes | PlugindError) -> None:
         if call.deadline is not None:
             call.deadline.cancel()
+        if call.held:
+            return
+        if call.ending is not None:
+            late = call.expired and not isinstance(outcome, PlugindError)
+            call.held = True
+            call.ending(self._timed_out(call, "it ended too late") if late else outcome)
+        else:
+            self.finish(call, outcome)
+
+    def finish(self, call: Call, outcome: bytes | PlugindError) -> None:
+        """Let whoever called see the outcome."""
         if call.done():
             return
         if call.counts:

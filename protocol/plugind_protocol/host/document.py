@@ -18,23 +18,28 @@ def document() -> dict[str, Any]:
 
     Returns:
         A schema whose ``properties`` are the host methods, each with ``params`` and ``result``; further facts of a
-        method are in ``x-`` fields. ``x-event`` is what a guest gets by the reserved method ``event``.
+        method are in ``x-`` fields: ``x-sends`` is what the editor gets, where that is something else than the params.
+        ``x-event`` is what a guest gets by the reserved method ``event``.
     """
     rows: list[Method] = [*HOST_METHODS.values(), *PROVIDER_METHODS.values()]
     types = [NoneType if one is None else one for row in rows for one in (row.params, row.result)]
-    references, components = msgspec.json.schema_components([*types, events.Event], ref_template=_REF)
+    sent = {row.name: row.sends for row in HOST_METHODS.values() if row.sends is not None}
+    references, components = msgspec.json.schema_components([*types, events.Event, *sent.values()], ref_template=_REF)
     descriptions.add(components, *MODULES)
     for name in _open():
         components[name]["additionalProperties"] = True
     pairs = iter(references)
     described = {row.name: _described(row, next(pairs), next(pairs)) for row in rows}
+    event = next(pairs)
+    for name, reference in zip(sent, pairs, strict=True):
+        described[name]["x-sends"] = reference
     return {
         "$schema": SCHEMA,
         "title": "Host API of plugind",
         "type": "object",
         "properties": {row.name: described[row.name] for row in HOST_METHODS.values()},
         "x-providerMethods": {row.name: described[row.name] for row in PROVIDER_METHODS.values()},
-        "x-event": next(pairs),
+        "x-event": event,
         "$defs": dict(sorted(components.items())),
     }
 

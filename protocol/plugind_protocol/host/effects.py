@@ -78,6 +78,15 @@ class ApplyToClip(Params, frozen=True):
     """The clip to put it on."""
 
 
+class ApplyInstance(Params, frozen=True):
+    """What the editor is asked for ``effects.applyToClip``."""
+
+    effect: EffectInstance
+    """The whole of it."""
+    clip_id: Identifier
+    """The clip to put it on."""
+
+
 class EffectApplied(Struct, frozen=True):
     """The effect is on the clip."""
 
@@ -119,6 +128,7 @@ METHODS: Final = (
         "Put an effect on a clip; the editor gets the whole instance as ``effect``.",
         permission="effects.apply",
         edits=True,
+        sends=ApplyInstance,
         errors=("FunctionNotFound",),
         example=Example({"effect": "e1", "clipId": "c1"}, {"clipId": "c1", "effect": _GRADE}),
     ),

@@ -42,6 +42,7 @@ def page() -> str:
     parts.append(_provider_methods(schema["x-providerMethods"], definitions))
     parts.append("## Types\n\nThose that several methods, or parts of others, are made of.\n")
     params = {row.params.__name__ for row in [*HOST_METHODS.values(), *PROVIDER_METHODS.values()]}
+    params |= {row.sends.__name__ for row in HOST_METHODS.values() if row.sends is not None}
     shown = [name for name in definitions if name not in params or f'"#/$defs/{name}"' in json.dumps(definitions)]
     parts += [_type(name, definitions[name]) for name in shown]
     return "\n".join(parts)
@@ -78,9 +79,15 @@ def _method(row: HostMethod, parts: dict[str, Any], definitions: dict[str, Any])
         f"### `{row.name}`\n\n{_prose(row.summary)}{edits}\n\n"
         f"Permission: {_permission(row) or 'none'}. Answered by {_provider(row)}. Errors: {errors}.\n\n"
         f"{_fields('param', definitions[row.params.__name__])}\n"
-        f"Result: {_result(row, parts['result'], definitions)}\n\n"
+        f"{_sent(row, definitions)}Result: {_result(row, parts['result'], definitions)}\n\n"
         f"```json\n{_json(example)}\n{_json(row.example.result)}\n```\n"
     )
+
+
+def _sent(row: HostMethod, definitions: dict[str, Any]) -> str:
+    if row.sends is None:
+        return ""
+    return f"The editor is sent instead:\n\n{_fields('param', definitions[row.sends.__name__])}\n"
 
 
 def _result(row: Method, schema: dict[str, Any], definitions: dict[str, Any]) -> str:

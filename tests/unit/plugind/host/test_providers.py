@@ -25,8 +25,7 @@ async def test_the_newest_answers_and_gives_back_when_it_leaves() -> None:
     assert (providers.current("ui"), providers.current("timeline"), providers.current("media")) == (new, old, None)
     providers.offer(old, ["ui"])  # it says so again; the newer one stays
     assert providers.current("ui") is new
-    assert providers.offered(old, "ui")
-    assert not providers.offered(old, "timeline")
+    assert providers.offers(old) == {"ui"}
     providers.offer(new, [])
     assert await providers.find("ui", "ui.showDialog") is old
     assert told(changes) == [
