@@ -14,7 +14,7 @@ MODULES ?= 300
 MINUTES ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help setup wasmer run test hostile soak check format generate examples bench docs package lock clean
+.PHONY: help setup wasmer run test hostile crashes soak check format generate examples bench docs package lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -34,6 +34,9 @@ test: $(VENV)/dev ## Run the tests with branch coverage
 
 hostile: $(VENV)/hostile ## Attack it: all threats, generated modules, fuzzing (FUZZ_SECONDS=60 MODULES=300 WRITE=1)
 	$(BIN)/python -m tests.hostile --fuzz-seconds $(FUZZ_SECONDS) --modules $(MODULES) $(if $(WRITE),--write) -- $(PYTEST_ARGS)
+
+crashes: $(VENV)/dev ## Kill whatever writes files at each of its steps, and look at what is left (minutes)
+	$(BIN)/python -m tests.crashes
 
 soak: $(VENV)/hostile ## Keep 50 plugins under load while their workers are killed (MINUTES=10)
 	$(BIN)/python -m tests.soak --minutes $(MINUTES)

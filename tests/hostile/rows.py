@@ -89,6 +89,13 @@ ROWS: Final[tuple[Row, ...]] = (
         },
     ),
     *_section(
+        "State",
+        {
+            "SIGKILL at each step of what is written": "old or new, whole; what was acknowledged is there",
+            "loss of power": "the same, with what was written and not synced lost",
+        },
+    ),
+    *_section(
         "Wire",
         {
             "bad JSON": "a typed error, the connection goes on",

@@ -1,0 +1,98 @@
+"""The daemon's registry and catalogue, real and on a real disk, with workers in memory and everybody's ears."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import anyio
+import anyio.abc
+import anyio.to_thread
+from tests.fakes.pool import FakePool
+
+from plugind.config import Config
+from plugind.host.effects import EffectRegistry
+from plugind.registry import recovery
+from plugind.registry.journal import Journal
+from plugind.registry.packages import extract
+from plugind.registry.sources import Sources
+from plugind.registry.store import PackageStore
+from plugind.services.catalog import Catalog
+from plugind.services.changes import Announcer, ChangesService
+from plugind.services.environment import Environment
+from plugind.supervisor import restart
+from plugind_protocol.methods import StateChanged
+
+
+class _Ears:
+    """Stands for all clients."""
+
+    def __init__(self, told: list[StateChanged]) -> None:
+        self._told = told
+
+    def broadcast(self, _method: str, change: StateChanged) -> None:
+        self._told.append(change)
+
+
+class _NoCapsules:
+    def take(self, *_args: object, **_options: object) -> None:
+        """Nobody looks at them."""
+
+
+async def _nothing_is_fetched(url: str, *_args: object) -> None:
+    raise AssertionError(url)
+
+
+async def _extract(package: Path, into: Path) -> Path:
+    return await anyio.to_thread.run_sync(extract, package, into)
+
+
+class FakeDaemon:
+    """What is left of a daemon without sockets and processes. Made by `running`."""
+
+    def __init__(self, folder: Path, tasks: anyio.abc.TaskGroup, config: Config) -> None:
+        self.told: list[StateChanged] = []
+        self.console: list[str] = []
+        self.pool = FakePool()
+        self.store = PackageStore(folder)
+        self.database, self.recovered = recovery.open_database(folder / "state.db", self.store)
+        self.journal = Journal(folder / "journal.jsonl", kept=config.changes_kept)
+        environment = Environment(
+            pool=cast("Any", self.pool),
+            host_calls=cast("Any", None),
+            effects=EffectRegistry(lambda _plugin, _ids: None),
+            tasks=tasks,
+            announce=Announcer(self.journal, cast("Any", _Ears(self.told))),
+            console=lambda _plugin, _level, text: self.console.append(text),
+            console_dropped=lambda _plugin, _count: None,
+            capsules=cast("Any", _NoCapsules()),
+            restarts=restart.Policy(backoff_first_seconds=0.0, backoff_max_seconds=0.0),
+            hook_timeout=1.0,
+            drain=1.0,
+        )
+        sources = Sources(folder / "incoming", unpack=_extract, download=_nothing_is_fetched)
+        self.catalog = Catalog(config, self.database, self.store, sources=sources, environment=environment)
+        self.changes = ChangesService(self.journal, self.catalog)
+
+    async def start(self) -> None:
+        await self.catalog.restore()
+        self.changes.close_gap()
+
+    def close(self) -> None:
+        self.journal.close()
+        self.database.close()
+
+
+@asynccontextmanager
+async def running(folder: Path, config: Config | None = None) -> AsyncIterator[FakeDaemon]:
+    """Run one in a folder, from its start to its clean end."""
+    folder.mkdir(exist_ok=True)
+    async with anyio.create_task_group() as tasks:
+        daemon = FakeDaemon(folder, tasks, config or Config())
+        try:
+            await daemon.start()
+            yield daemon
+            await daemon.catalog.stop(hook_timeout=1.0)
+        finally:
+            daemon.close()
+        tasks.cancel_scope.cancel()
