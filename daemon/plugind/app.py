@@ -22,6 +22,7 @@ from plugind.host.headless import HeadlessProcess, Options, check_installed
 from plugind.host.providers import Absence, Providers
 from plugind.listen.endpoint import Endpoint, resolve
 from plugind.listen.serve import serve
+from plugind.pace import Pace
 from plugind.registry import recovery
 from plugind.registry.available import PackageFolders
 from plugind.registry.capsules import CapsuleStore
@@ -52,7 +53,7 @@ from plugind.services.library import Library
 from plugind.services.permissions import PermissionsService
 from plugind.services.plugins import PluginsService
 from plugind.services.usage import UsageWatch
-from plugind.supervisor import restart
+from plugind.supervisor import restart, scheduling
 from plugind.supervisor.artefacts import ArtefactCache
 from plugind.supervisor.compiler import CompileLimits, Compiler
 from plugind.supervisor.engines import Engines
@@ -96,6 +97,7 @@ def _first(group: BaseExceptionGroup[StartupError]) -> StartupError:
 
 async def _main(config: Config, environ: Mapping[str, str]) -> None:
     _check(config)
+    scheduling.answer(0)  # before anything is started, which inherits it
     endpoint = resolve(config.socket, environ)
     data_dir = _data_dir(config, environ)
     stop = anyio.Event()
@@ -122,14 +124,16 @@ async def _serve(
         absence=Absence(unavailable=config.providers.unavailable, wait_seconds=config.providers.wait_seconds),
     )
     sessions = Sessions(lambda session: providers.offer(session, session.provides, reserve=session.fallback))
+    pace = Pace()
     cache = ArtefactCache(_cache_dir(config, data_dir) / "modules", max_bytes=config.cache_bytes)
     store = PackageStore(data_dir)
     database, recovered = recovery.open_database(data_dir / "state.db", store)
     journal = Journal(data_dir / "journal.jsonl", kept=config.changes_kept)
     engines = Engines(wasmer=config.engines.wasmer.interpreter)
     pool = Pool(
-        Compiler(cache, _compile_limits(config), degrade=config.sandbox == "degrade"),
+        Compiler(cache, _compile_limits(config), pace=pace, degrade=config.sandbox == "degrade"),
         engines,
+        pace=pace,
         timings=Timings(
             load=config.supervision.load_timeout_seconds,
             kill_grace=config.supervision.kill_grace_seconds,
@@ -165,6 +169,7 @@ async def _serve(
             windows=windows,
             sessions=sessions,
             providers=providers,
+            pace=pace,
             tasks=tasks,
             stop=stop,
         )
@@ -237,6 +242,7 @@ class _Parts:
         windows: WindowFolder,
         sessions: Sessions,
         providers: Providers,
+        pace: Pace,
         tasks: anyio.abc.TaskGroup,
         stop: anyio.Event,
     ) -> None:
@@ -326,6 +332,7 @@ class _Parts:
         )
         self._config = config
         self._sessions = sessions
+        self._pace = pace
         self._tasks = tasks
 
     async def _find(self, plugin_id: str, wanted: str) -> Path:
@@ -333,7 +340,9 @@ class _Parts:
 
     def connection(self) -> Connection:
         """Make the protocol of one connection."""
-        return Connection(self._dispatcher, self._sessions, tasks=self._tasks, limits=self._config.wire)
+        return Connection(
+            self._dispatcher, self._sessions, tasks=self._tasks, limits=self._config.wire, pace=self._pace
+        )
 
 
 def _dispatcher(

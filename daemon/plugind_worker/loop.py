@@ -6,6 +6,7 @@ The supervisor keeps the deadlines and sends interrupts; `Control` takes them wh
 import contextlib
 import os
 import socket
+import threading
 from collections.abc import Callable
 from typing import Final
 
@@ -107,7 +108,12 @@ class Worker:
             self._channel.send(Kind.FAILED, START, self._describe(_no_memory()))
             return
         self._end_call()
-        ready = Ready(abi=self._launch.abi, functions=self._guest.functions, layers=lockdown.held)
+        ready = Ready(
+            abi=self._launch.abi,
+            functions=self._guest.functions,
+            thread=threading.get_native_id(),
+            layers=lockdown.held,
+        )
         self._channel.send(Kind.READY, START, msgspec.json.encode(ready))
         try:
             while not self._engine.poisoned:

@@ -115,11 +115,12 @@ class Decoder:
             _check_not_header(line)
             return [line] if line else []
         out: list[bytes | Oversized] = []
-        start = 0
-        while (end := data.find(b"\n", start)) >= 0:
-            self._end_of_line(data[start:end], out)
-            start = end + 1
-        rest = data[start:]
+        first, *lines = data.split(b"\n")
+        rest = lines.pop() if lines else first
+        if len(data) > len(rest):
+            self._end_of_line(first, out)
+            for line in filter(None, lines):  # thousands of blank ones cost next to nothing
+                self._end_of_line(line, out)
         if self._skip or len(buffer) + len(rest) > self._max:
             self._skip += len(buffer) + len(rest)
             buffer.clear()

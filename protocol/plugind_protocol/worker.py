@@ -104,6 +104,8 @@ class Ready(msgspec.Struct):
     abi: str
     functions: list[str]
     """Callable exports, for the numeric ABI."""
+    thread: int = 0
+    """The system's number of the thread that runs the guest."""
     layers: list[str] = []
     """Names of the sandbox layers that hold in this worker."""
 
@@ -295,6 +297,13 @@ class Decoder:
         self._buffer = bytearray()
         self._max = max_body
 
+    @property
+    def missing(self) -> int:
+        """How many bytes the message that has begun still needs; 0 where that is not known."""
+        if len(self._buffer) < HEADER.size:
+            return 0
+        return int(HEADER.unpack_from(self._buffer)[0]) + HEADER.size - len(self._buffer)
+
     def feed(self, data: bytes) -> list[tuple[int, int, bytes]]:
         """Take bytes as they arrived and return ``(kind, call, body)`` of each whole message.
 
@@ -302,6 +311,10 @@ class Decoder:
             ValueError: A body is announced that is larger than allowed.
         """
         buffer = self._buffer
+        if not buffer and len(data) >= HEADER.size:  # the usual case: exactly one whole message, no copy of it
+            length, kind, call = HEADER.unpack_from(data)
+            if len(data) == HEADER.size + length and length <= self._max:
+                return [(kind, call, data[HEADER.size :])]
         buffer += data
         out: list[tuple[int, int, bytes]] = []
         start, have = 0, len(buffer)

@@ -10,6 +10,7 @@ from tests.conformance.differences import expected
 from tests.conformance.running import Host, Running, Start
 from tests.harness.engines import ENGINES, Expect, found, require
 
+from plugind.pace import Pace
 from plugind.policy.plan import LaunchPlan
 from plugind.supervisor.artefacts import ArtefactCache
 from plugind.supervisor.compiler import CompileLimits, Compiler
@@ -44,9 +45,11 @@ def wasmer_python() -> str:
 async def pool(engine: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pool]:
     cache = ArtefactCache(tmp_path_factory.mktemp(engine), max_bytes=1 << 30)
     limits = CompileLimits(seconds=20, cpu_seconds=20, memory_bytes=1 << 30, artefact_bytes=1 << 28)
+    pace = Pace()
     pool = Pool(
-        Compiler(cache, limits),
+        Compiler(cache, limits, pace=pace),
         found(),
+        pace=pace,
         timings=Timings(load=10, kill_grace=5),
         max_queued=100,
         max_result_bytes=1 << 20,

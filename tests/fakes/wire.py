@@ -16,6 +16,7 @@ import msgspec
 from plugind.config import WireLimits
 from plugind.listen.endpoint import Endpoint
 from plugind.listen.serve import Server, serve
+from plugind.pace import Pace
 from plugind.rpc.connection import Connection
 from plugind.rpc.dispatch import ControlHandler, Dispatcher, HotHandler
 from plugind.rpc.session import Session, Sessions
@@ -58,15 +59,22 @@ async def wire(
     hot: Mapping[str, HotHandler] | None = None,
     limits: WireLimits | None = None,
     stall_seconds: float = 60.0,
+    pace: Pace | None = None,
     on_offer: Callable[[Session], object] = lambda _session: None,
 ) -> AsyncIterator[Wire]:
     """Serve the given handlers; every other method answers InvalidState."""
     answering, sessions = dispatcher(control, hot), Sessions(on_offer)
+    pace = pace or Pace()
     async with anyio.create_task_group() as tasks:
 
         def connect() -> Connection:
             return Connection(
-                answering, sessions, tasks=tasks, limits=limits or WireLimits(), stall_seconds=stall_seconds
+                answering,
+                sessions,
+                tasks=tasks,
+                limits=limits or WireLimits(),
+                pace=pace,
+                stall_seconds=stall_seconds,
             )
 
         async with serve(Endpoint(str(path)), connect) as server:

@@ -2,6 +2,9 @@
 
 As a program (``python -m tests.harness.bystander SOCKET PLUGIN``) it answers each line of stdin with the latencies
 since the one before, in ms as JSON.
+
+What else the machine does would falsify a comparison of one quiet second with one attack after it. `Bystander.compare`
+therefore lets quiet and attack take turns, and pools what was measured in each.
 """
 
 import json
@@ -11,6 +14,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
@@ -28,6 +32,13 @@ class Latencies(NamedTuple):
     p50: float
     p99: float
     worst: float
+
+    @classmethod
+    def of(cls, times: Sequence[float]) -> Self:
+        """Sum up times in ms, at least one."""
+        ordered = sorted(times)
+        quantiles = [ordered[math.ceil(len(ordered) * quantile) - 1] for quantile in (0.5, 0.99, 1)]
+        return cls(len(ordered), *quantiles)
 
 
 class Bystander:
@@ -50,13 +61,18 @@ class Bystander:
 
     def take(self) -> Latencies:
         """Return what was measured since the last time."""
+        return Latencies.of(self.times())
+
+    def times(self) -> list[float]:
+        """Return each time since the last time, in ms."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write("\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         assert line, "the bystander's call failed, or was not answered; its words are above"
-        return Latencies(*json.loads(line))
+        times: list[float] = json.loads(line)
+        return times
 
     def quiet(self) -> Latencies:
         """Measure while nothing happens."""
@@ -101,9 +117,7 @@ def _main(path: str, plugin_id: str) -> None:
                 continue
             if not sys.stdin.readline():
                 return
-            taken.sort()
-            quantiles = [taken[math.ceil(len(taken) * quantile) - 1] for quantile in (0.5, 0.99, 1)]
-            sys.stdout.write(json.dumps([len(taken), *quantiles]) + "\n")
+            sys.stdout.write(json.dumps(taken) + "\n")
             sys.stdout.flush()
             taken = []
 

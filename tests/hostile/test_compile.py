@@ -19,6 +19,7 @@ from tests.harness.engines import require
 from tests.hostile.modules import BOMBS, PROPOSALS, Case, functions, loops
 from wasmtime import wat2wasm
 
+from plugind.pace import Pace
 from plugind.supervisor.artefacts import ArtefactCache
 from plugind.supervisor.compiler import CompileLimits, Compiler
 from plugind.supervisor.zygote import Child, Zygote
@@ -40,7 +41,7 @@ class Bench:
         self.folder = folder
         self.zygote = zygote
         self.cache = ArtefactCache(folder / "cache", max_bytes=1 << 30)
-        self.compiler = Compiler(self.cache, LIMITS)
+        self.compiler = Compiler(self.cache, LIMITS, pace=Pace())
         self._number = 0
 
     def slowly(self) -> Compiler:
@@ -48,7 +49,7 @@ class Bench:
         return self.limited(cpu_seconds=60, memory_bytes=1 << 30)
 
     def limited(self, **changes: float) -> Compiler:
-        return Compiler(self.cache, msgspec.structs.replace(LIMITS, **changes))
+        return Compiler(self.cache, msgspec.structs.replace(LIMITS, **changes), pace=Pace())
 
     async def compile(
         self, source: bytes, *, text: bool = False, urgent: bool = False, compiler: Compiler | None = None

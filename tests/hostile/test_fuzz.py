@@ -18,6 +18,8 @@ from tests.hostile.fuzz.targets import TARGETS, seeds
 from tests.hostile.report import Report
 from tests.unit.plugind.supervisor.test_worker import PLAN, Owner, Peer, Process
 
+from plugind.pace import Pace
+from plugind.supervisor.long_runs import LongRuns
 from plugind.supervisor.meter import Meter
 from plugind.supervisor.worker import Worker
 from plugind_protocol.errors import PlugindError
@@ -103,7 +105,16 @@ async def _meet(said: bytes) -> None:
     peer, process, owner = Peer(their_messages, their_control), Process(), Owner()
     process.peer = peer
     child: Any = process
-    worker = Worker(PLAN, child, owner=owner, meter=Meter(), grace_seconds=0.01, max_queued=4)
+    worker = Worker(
+        PLAN,
+        child,
+        owner=owner,
+        meter=Meter(),
+        pace=Pace(),
+        long_runs=LongRuns(),
+        grace_seconds=0.01,
+        max_queued=4,
+    )
     await worker.attach(messages, control)
     peer.say(Kind.READY, 0, b'{"abi":"timeline","functions":[]}')
     await worker.ready

@@ -1,6 +1,5 @@
 """A worker whose engine was escaped from: a real process at a real daemon, which says whatever it likes."""
 
-import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,41 +7,29 @@ from pathlib import Path
 import anyio
 import pytest
 from tests.harness.bystander import Bystander
-from tests.harness.daemon import ROOT, Daemon, alive
+from tests.harness.daemon import Daemon, alive
 from tests.harness.engines import require
 from tests.harness.plugins import altered
+from tests.hostile import impostor
 from tests.hostile.report import Report
 from tests.hostile.stand_in import ENDS, LIES, PLUGIN
 
-from plugind.supervisor.engines import homes
 from plugind_client import AsyncClient
 from plugind_protocol import errors
 from plugind_protocol.methods import State
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process, pytest.mark.threat("Guest", "worker that breaks its protocol")]
 
-STAND_IN = f"""#!{{interpreter}} -s
-import os, runpy, sys
-if "--zygote" not in sys.argv:  # asked what it can do
-    os.execv({{interpreter!r}}, [{{interpreter!r}}, *sys.argv[1:]])
-sys.path[0:1] = [{str(ROOT)!r}, *{homes()!r}]
-runpy.run_module("tests.hostile.stand_in", run_name="__main__")
-"""
-DAEMON = "import sys; sys.executable = sys.argv.pop(1); from plugind.__main__ import main; main()"
-"""A daemon that takes another program for its interpreter, and so for its zygotes."""
 UNBOUNDED = "[supervision]\nmax_restarts = 1000000\nbackoff_first_seconds = 0.001\nbackoff_max_seconds = 0.002\n"
 
 
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory, engine: str) -> Iterator[Daemon]:
     folder = tmp_path_factory.mktemp("taken-over")
-    program = folder / "python"
-    program.write_text(STAND_IN.format(interpreter=require(engine)))
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    program = impostor.program(folder, interpreter=require(engine))
     config = folder / "plugind.toml"
-    config.write_text(f'{UNBOUNDED}[engines.wasmer]\ninterpreter = "{program}"\n')
-    settings = ("--config", str(config), "--engine", engine)
-    running = Daemon(folder, *settings, program=("-c", DAEMON, str(program)))
+    config.write_text(f'{UNBOUNDED}[engines.wasmer]\ninterpreter = "{program[-1]}"\n')
+    running = Daemon(folder, "--config", str(config), "--engine", engine, program=program)
     yield running
     assert running.stop() == 0, running.log.read_text()
     assert "Traceback" not in running.log.read_text(), running.log.read_text()

@@ -6,7 +6,7 @@ Wiring, inside a task group that outlives the connections::
     dispatcher = Dispatcher(control=…, hot=…)
     async with anyio.create_task_group() as tasks:
         def connect() -> Connection:
-            return Connection(dispatcher, sessions, tasks=tasks, limits=config.wire)
+            return Connection(dispatcher, sessions, tasks=tasks, limits=config.wire, pace=pace)
         async with serve(resolve(config.socket, os.environ), connect) as server:
             …                                    # ready; wait for the order to stop
             server.stop_accepting()
@@ -18,13 +18,14 @@ Wiring, inside a task group that outlives the connections::
 
 import asyncio
 from collections import deque
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 import msgspec
 from anyio.abc import TaskGroup
 
 from plugind.config import WireLimits
 from plugind.listen import peer
+from plugind.pace import Pace, now
 from plugind.rpc.batch import Batch
 from plugind.rpc.dispatch import Dispatcher
 from plugind.rpc.incoming import Incoming, Sink, failure
@@ -34,7 +35,7 @@ from plugind.rpc.outgoing import Outgoing
 from plugind.rpc.session import Session, Sessions
 from plugind.rpc.timer import QuietTimer
 from plugind_protocol import envelope
-from plugind_protocol.envelope import Message
+from plugind_protocol.envelope import Message, RequestId
 from plugind_protocol.errors import (
     ParseError,
     PlugindError,
@@ -47,8 +48,15 @@ STALL_SECONDS: Final = 60.0
 """How long a client may leave a full output buffer untouched."""
 GONE_CHECK_SECONDS: Final = 1.0
 """How often a client that sends no more, but waits for answers, is checked for being there at all."""
-_BURST: Final = 32  # messages of one client looked at before others have their turn
+_PIECE_BYTES: Final = 8 * 1024  # cut into messages at once: thousands of them, at worst
 _MESSAGES_IN_FLIGHT: Final = 4  # of the largest size, together
+
+
+class _Member(NamedTuple):
+    """One member of a batch that was not looked at yet, or, without a text, its end."""
+
+    batch: Batch
+    text: msgspec.Raw | None
 
 
 class Connection(asyncio.Protocol):
@@ -59,6 +67,7 @@ class Connection(asyncio.Protocol):
         sessions: Where the client is entered once it talks.
         tasks: Where control methods run.
         limits: Bounds of the connection.
+        pace: Where it waits with what is too much for one turn of the loop.
         stall_seconds: How long a client may leave a full output buffer untouched.
     """
 
@@ -69,18 +78,22 @@ class Connection(asyncio.Protocol):
         *,
         tasks: TaskGroup,
         limits: WireLimits,
+        pace: Pace,
         stall_seconds: float = STALL_SECONDS,
     ) -> None:
         self._dispatcher = dispatcher
         self._sessions = sessions
         self._tasks = tasks
         self._limits = limits
+        self._pace = pace
         self._stall_seconds = stall_seconds
         self._decoder = Decoder(max_message=limits.message_bytes)
         self._in_flight = InFlight(
             max_calls=limits.requests_in_flight, max_bytes=_MESSAGES_IN_FLIGHT * limits.message_bytes
         )
-        self._unread: deque[bytes | Oversized] = deque()  # whole messages that were not looked at yet
+        self._pieces: deque[bytes] = deque()  # bytes that were not cut into messages yet
+        self._unread: deque[bytes | Oversized | _Member] = deque()  # whole messages that were not looked at yet
+        self._waiting = False  # at the pace
         self._reading = True
         self._loop = asyncio.get_running_loop()
         self._unfinished = QuietTimer(limits.header_idle_seconds, self._too_slow)
@@ -116,16 +129,14 @@ class Connection(asyncio.Protocol):
         """Bytes arrived."""
         if self._transport.is_closing():
             return
-        try:
-            messages = self._decoder.feed(data)
-        except FramingError as exc:
-            self._outbox.framing = self._decoder.framing
-            self._hang_up(ParseError(f"Broken framing: {exc}", hint="Connect again; this connection is closed."))
-            return
-        self._outbox.framing = self._decoder.framing
-        self._unread.extend(messages)
-        self._work()
-        self._watch_unfinished(progress=bool(messages))
+        if len(data) <= _PIECE_BYTES or data.find(b"\n", 0, -1) < 0:  # a large message is best taken whole
+            self._pieces.append(data)
+        else:
+            self._pieces.extend(data[at : at + _PIECE_BYTES] for at in range(0, len(data), _PIECE_BYTES))
+        if self._waiting:
+            self._read(now=False)  # enough for now
+        elif self._work(self._pace.begin()):
+            self._wait()
 
     def eof_received(self) -> bool:
         """The client sends no more. It may still read: then it gets the answers it waits for."""
@@ -138,6 +149,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - how it was lost makes no difference
         """The client left, or was disconnected: whatever it asked for is cancelled."""
+        self._pieces.clear()
         self._unread.clear()
         self._unfinished.release()
         if self._half_open is not None:
@@ -156,7 +168,10 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """The client has read."""
         self._outbox.resume()
-        self._loop.call_soon(self._work)
+        if self._has_more and not self._waiting:
+            self._wait()
+        else:
+            self._read(now=not self._has_more)
 
     def _read(self, *, now: bool) -> None:
         if now is self._reading or self._transport.is_closing() or self._half_open is not None:
@@ -188,7 +203,7 @@ class Connection(asyncio.Protocol):
             return
         if peer.has_left(self._transport.get_extra_info("socket").fileno()):
             self._outbox.abort()
-        elif self._in_flight or self._unread:
+        elif self._in_flight or self._has_more:
             self._half_open.start()
         else:
             self._outbox.close()
@@ -199,19 +214,55 @@ class Connection(asyncio.Protocol):
 
     # --- messages ---------------------------------------------------------------------------------------------------
 
-    def _work(self) -> None:
-        """Look at some messages, then let others have their turn; read on once none is left."""
-        unread = self._unread
-        for _ in range(_BURST):
-            if not unread or self._outbox.full or self._transport.is_closing():
-                break
-            self._take(unread.popleft())
-        self._read(now=not unread and not self._outbox.full)
-        if unread and not self._outbox.full:
-            self._loop.call_soon(self._work)
-        self._after_answer()
+    @property
+    def _has_more(self) -> bool:
+        return bool(self._unread or self._pieces)
 
-    def _take(self, text: bytes | Oversized) -> None:
+    def _wait(self) -> None:
+        self._waiting = True
+        self._pace.wait(self._turn)
+
+    def _turn(self, until: float) -> bool:
+        self._waiting = self._work(until)
+        return self._waiting
+
+    def _work(self, until: float) -> bool:
+        """Look at some messages, then let others have their turn; read on once none is left.
+
+        Returns:
+            Whether there is more to do now.
+        """
+        while not (self._outbox.full or self._transport.is_closing()) and self._step() and now() < until:
+            pass
+        more = self._has_more
+        if not more and not self._outbox.full:
+            self._read(now=True)
+        self._after_answer()
+        return more and not self._outbox.full and not self._transport.is_closing()
+
+    def _step(self) -> bool:
+        """Look at one message, or find where messages begin and end; return whether there is more."""
+        if self._unread:
+            self._take(self._unread.popleft())
+        elif self._pieces:
+            self._feed(self._pieces.popleft())
+        return self._has_more
+
+    def _feed(self, data: bytes) -> None:
+        try:
+            messages = self._decoder.feed(data)
+        except FramingError as exc:
+            self._outbox.framing = self._decoder.framing
+            self._hang_up(ParseError(f"Broken framing: {exc}", hint="Connect again; this connection is closed."))
+            return
+        self._outbox.framing = self._decoder.framing
+        self._unread.extend(messages)
+        self._watch_unfinished(progress=bool(messages))
+
+    def _take(self, text: bytes | Oversized | _Member) -> None:
+        if isinstance(text, _Member):
+            self._take_member(text)
+            return
         try:
             if isinstance(text, Oversized):
                 raise TooLarge(f"A message of {text.size} bytes; at most {self._limits.message_bytes} are taken")
@@ -227,17 +278,28 @@ class Connection(asyncio.Protocol):
         if len(members) > self._limits.batch_members:
             raise TooLarge(f"A batch of {len(members)} members; at most {self._limits.batch_members} are taken")
         batch = Batch(self._outbox.send)
-        for member in members:
+        self._unread.extendleft(_Member(batch, member) for member in (None, *reversed(members)))
+
+    def _take_member(self, member: _Member) -> None:
+        batch, text = member
+        if text is None:
+            batch.seal()
+            return
+        try:
+            message = envelope.decode_member(text)
+        except PlugindError as exc:
+            batch.expect()
+            batch.add(failure(None, exc))
+            return
+        if isinstance(message.method, str) and not message.is_notification:
+            batch.expect()
+            request_id = cast("RequestId", message.id)
             try:
-                message = envelope.decode_member(member)
+                batch.claim(request_id)
             except PlugindError as exc:
-                batch.expect()
-                batch.add(failure(None, exc))
-                continue
-            if message.method is not msgspec.UNSET and not message.is_notification:
-                batch.expect()
-            self._take_message(message, size=memoryview(member).nbytes, sink=batch.add)
-        batch.seal()
+                batch.add(failure(request_id, exc))
+                return
+        self._take_message(message, size=memoryview(text).nbytes, sink=batch.add)
 
     def _take_message(self, message: Message, *, size: int, sink: Sink) -> None:
         if message.method is msgspec.UNSET:

@@ -33,7 +33,7 @@ class InFlight:
             Overloaded: Too many, or too large together.
         """
         if key in self._calls:
-            raise InvalidRequest(f"id {str(key)[:100]!r} is in use", hint="Use an id again only once it was answered.")
+            raise in_use(key)
         if len(self._calls) >= self._max_calls:
             raise Overloaded(f"{self._max_calls} requests of this connection are in flight")
         if self._bytes > self._max_bytes:
@@ -78,3 +78,8 @@ class InFlight:
             if not waiting.done():
                 waiting.set_result(None)
         self._waiting.clear()
+
+
+def in_use(key: Hashable) -> InvalidRequest:
+    """Return the error that an id is taken."""
+    return InvalidRequest(f"id {str(key)[:100]!r} is in use", hint="Use an id again only once it was answered.")

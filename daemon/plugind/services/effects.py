@@ -184,9 +184,11 @@ class EffectsService:
         runtime = self._catalog.get(params.plugin_id)
         timeout = timeout_seconds(params.deadline_ms, runtime)
         slots = self._slots(session, runtime, params.frame)
-        return asyncio.ensure_future(self._process(runtime, params, slots, timeout))
+        return asyncio.ensure_future(self._process(session, runtime, params, slots, timeout))
 
-    async def _process(self, runtime: Runtime, params: Process, slots: tuple[int, int], timeout: float) -> bytes:
+    async def _process(
+        self, session: Session, runtime: Runtime, params: Process, slots: tuple[int, int], timeout: float
+    ) -> bytes:
         worker = runtime.worker
         if worker is None or not worker.alive or runtime.state is not State.ACTIVE:
             worker = await runtime.ensure(State.ACTIVE)
@@ -198,6 +200,7 @@ class EffectsService:
             pts_us=params.frame.pts_us,
             params=params.params,
             timeout=timeout,
+            lane=session.number,
         )
         code, guest_us = PROCESSED.unpack(outcome)
         if code != 0:

@@ -46,7 +46,7 @@ class PluginsService:
         self._catalog = catalog
         self._permissions = permissions
 
-    def call(self, _session: Session, raw: msgspec.Raw) -> "asyncio.Future[bytes]":
+    def call(self, session: Session, raw: msgspec.Raw) -> "asyncio.Future[bytes]":
         """Call a function of a plugin; hot: no task where a worker is there.
 
         Raises:
@@ -61,13 +61,13 @@ class PluginsService:
         timeout = timeout_seconds(params.timeout_ms, runtime)
         worker = runtime.worker
         if worker is not None and worker.alive:
-            return worker.call(params.function, params.args, timeout=timeout)
-        return asyncio.ensure_future(self._load_and_call(runtime, params, timeout))
+            return worker.call(params.function, params.args, timeout=timeout, lane=session.number)
+        return asyncio.ensure_future(self._load_and_call(runtime, params, timeout, session.number))
 
     @staticmethod
-    async def _load_and_call(runtime: Runtime, params: Call, timeout: float) -> bytes:
+    async def _load_and_call(runtime: Runtime, params: Call, timeout: float, lane: int) -> bytes:
         worker = await runtime.ensure(State.LOADED)
-        return await worker.call(params.function, params.args, timeout=timeout)
+        return await worker.call(params.function, params.args, timeout=timeout, lane=lane)
 
     async def install(self, session: Session, params: Install) -> InstallResult:
         """Install a plugin, or another version of an installed one."""

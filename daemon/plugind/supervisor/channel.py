@@ -2,10 +2,15 @@
 
 import asyncio
 import socket
+from collections import deque
 from collections.abc import Callable
-from typing import cast
+from typing import Final, cast
 
+from plugind.pace import Pace, now
 from plugind_protocol.worker import CONTROL, Decoder, Kind, Order, encode
+
+_PIECE_BYTES: Final = 8 * 1024
+"""Cut into messages at once: hundreds of them, at worst."""
 
 OnMessage = Callable[[int, int, bytes], None]
 """Kind, call number, body."""
@@ -18,28 +23,42 @@ class Channel(asyncio.Protocol):
 
     Args:
         control: Our end of the control socket; ``None`` for a compiling child, which has none.
+        pace: Where it waits with what is too much for one turn of the loop.
         on_message: Called for every message.
         on_lost: Called once, when no more will come.
     """
 
-    def __init__(self, control: socket.socket | None, *, on_message: OnMessage, on_lost: OnLost) -> None:
+    def __init__(self, control: socket.socket | None, *, pace: Pace, on_message: OnMessage, on_lost: OnLost) -> None:
         self._control = control
+        self._pace = pace
         self._on_message = on_message
         self._on_lost = on_lost
         self._decoder = Decoder()
         self._transport: asyncio.Transport | None = None
+        self._loop = asyncio.get_running_loop()
+        self._pieces: deque[bytes] = deque()  # not cut into messages yet
+        self._unread: deque[tuple[int, int, bytes]] = deque()
+        self._waiting = False  # at the pace, or for its rest to be over
+        self._rest_seconds = 0.0
+        self._ended = False
         self._fault: str | None = None
         if control is not None:
             control.setblocking(False)  # noqa: FBT003  # the standard library wants it so
 
     @classmethod
     async def open(
-        cls, messages: socket.socket, control: socket.socket | None, *, on_message: OnMessage, on_lost: OnLost
+        cls,
+        messages: socket.socket,
+        control: socket.socket | None,
+        *,
+        pace: Pace,
+        on_message: OnMessage,
+        on_lost: OnLost,
     ) -> "Channel":
         """Take over both sockets."""
         loop = asyncio.get_running_loop()
         _, channel = await loop.create_unix_connection(
-            lambda: cls(control, on_message=on_message, on_lost=on_lost), sock=messages
+            lambda: cls(control, pace=pace, on_message=on_message, on_lost=on_lost), sock=messages
         )
         return channel
 
@@ -69,9 +88,15 @@ class Channel(asyncio.Protocol):
         return True
 
     def close(self) -> None:
-        """Close both sockets; the worker ends when it sees that."""
+        """Close both sockets; the worker ends when it sees that. What it has said and nobody has read is dropped."""
+        self._pieces.clear()
+        self._unread.clear()
         if self._transport is not None:
             self._transport.abort()
+
+    def rest(self, seconds: float) -> None:
+        """Look at nothing more for a while: the worker says too much."""
+        self._rest_seconds = seconds
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The transport is there."""
@@ -79,14 +104,56 @@ class Channel(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Hand out whole messages; a stream that cannot be told apart is the end of the worker."""
+        if len(data) <= _PIECE_BYTES or self._decoder.missing >= len(data):  # a large message is best taken whole
+            self._pieces.append(data)
+        else:
+            self._pieces.extend(data[at : at + _PIECE_BYTES] for at in range(0, len(data), _PIECE_BYTES))
+        if self._waiting:
+            if self._transport is not None:
+                self._transport.pause_reading()  # enough for now
+        elif self._work(self._pace.begin()):
+            self._wait()
+
+    def _wait(self) -> None:
+        self._waiting = True
+        if self._rest_seconds:
+            seconds, self._rest_seconds = self._rest_seconds, 0.0
+            self._loop.call_later(seconds, self._pace.wait, self._turn)
+        else:
+            self._pace.wait(self._turn)
+
+    def _turn(self, until: float) -> bool:
+        if self._work(until):
+            if not self._rest_seconds:
+                return True
+            self._wait()
+            return False
+        self._waiting = False
+        if self._ended:
+            self._on_lost(self._fault)
+        elif self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+        return False
+
+    def _work(self, until: float) -> bool:
+        """Hand out messages, then let others have their turn; return whether there are more, or a rest is wanted."""
+        unread, pieces = self._unread, self._pieces
+        while not self._rest_seconds:
+            if unread:
+                self._on_message(*unread.popleft())
+            elif pieces:
+                self._feed(pieces.popleft())
+            if not unread and not pieces:
+                break
+            if now() >= until:
+                return True
+        return self._rest_seconds > 0
+
+    def _feed(self, data: bytes) -> None:
         try:
-            messages = self._decoder.feed(data)
+            self._unread.extend(self._decoder.feed(data))
         except ValueError as exc:
             self.fail(f"worker broke the protocol: {exc}")
-            return
-        for kind, call, body in messages:
-            if self._fault is None:
-                self._on_message(kind, call, body)
 
     def fail(self, fault: str) -> None:
         """End the channel because of what the worker did."""
@@ -100,4 +167,6 @@ class Channel(asyncio.Protocol):
             self._control.close()
             self._control = None
         self._transport = None
-        self._on_lost(self._fault)
+        self._ended = True
+        if not self._waiting:
+            self._on_lost(self._fault)

@@ -12,6 +12,8 @@ import anyio
 import msgspec
 import structlog
 
+from plugind.pace import Pace
+from plugind.supervisor import scheduling
 from plugind.supervisor.artefacts import ArtefactCache, Fill, Staged
 from plugind.supervisor.channel import Channel
 from plugind.supervisor.worker import printable
@@ -44,13 +46,15 @@ class Compiler:
     Args:
         artefacts: The cache.
         limits: What compiling one module may take.
+        pace: Where children's channels wait with what is too much for one turn of the loop.
         degrade: Children go on where essential layers of the sandbox are missing.
     """
 
-    def __init__(self, artefacts: ArtefactCache, limits: CompileLimits, *, degrade: bool = False) -> None:
+    def __init__(self, artefacts: ArtefactCache, limits: CompileLimits, *, pace: Pace, degrade: bool = False) -> None:
         self._artefacts = artefacts
         self._degrade = degrade
         self._limits = limits
+        self._pace = pace
         self._installing = anyio.CapacityLimiter(1)
         self._launching = anyio.CapacityLimiter(1)
         self._engines: dict[str, ZygoteReady] = {}
@@ -141,6 +145,7 @@ class Compiler:
                     child = await zygote.spawn(
                         order, [theirs.fileno(), module, staged.descriptor], degrade=self._degrade
                     )
+                    scheduling.compute(child.pid)
                 except BaseException:
                     ours.close()
                     raise
@@ -186,7 +191,7 @@ class Compiler:
             if not answer.done():
                 answer.set_result(None)
 
-        channel = await Channel.open(messages, None, on_message=take, on_lost=lost)
+        channel = await Channel.open(messages, None, pace=self._pace, on_message=take, on_lost=lost)
         try:
             with anyio.fail_after(self._limits.seconds):
                 received = await answer

@@ -10,10 +10,12 @@ import msgspec
 import structlog
 
 from plugind.errors import StartupError
+from plugind.pace import Pace
 from plugind.policy.plan import LaunchPlan
 from plugind.supervisor.compiler import Compiler
 from plugind.supervisor.engines import Engines
 from plugind.supervisor.house import ROOMS, Home, House
+from plugind.supervisor.long_runs import LongRuns
 from plugind.supervisor.meter import Meter
 from plugind.supervisor.worker import MAX_LOG_RATE, MAX_MEMORY_BYTES, Owner, Worker
 from plugind.supervisor.zygote import Zygote
@@ -39,6 +41,7 @@ class Pool:
     Args:
         compiler: Makes what workers run.
         engines: The engines there are.
+        pace: Where workers' channels wait with what is too much for one turn of the loop.
         timings: How long things may take.
         max_queued: Calls that may wait per worker.
         max_result_bytes: Largest result of a guest.
@@ -51,6 +54,7 @@ class Pool:
         compiler: Compiler,
         engines: Engines,
         *,
+        pace: Pace,
         timings: Timings,
         max_queued: int,
         max_result_bytes: int,
@@ -59,6 +63,8 @@ class Pool:
     ) -> None:
         self.compiler = compiler
         self._available = engines
+        self._pace = pace
+        self._long_runs = LongRuns()
         self._timings = timings
         self._max_queued = max_queued
         self._max_result_bytes = max_result_bytes
@@ -163,6 +169,8 @@ class Pool:
             home,
             owner=owner,
             meter=meter,
+            pace=self._pace,
+            long_runs=self._long_runs,
             interruptible=self.engines[plan.engine].interruptible,
             grace_seconds=self._timings.kill_grace,
             max_queued=self._max_queued,

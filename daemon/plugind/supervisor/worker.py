@@ -10,16 +10,19 @@ import signal
 import socket
 import sys
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import Final, Protocol
 
 import msgspec
 
+from plugind.pace import Pace
 from plugind.policy.plan import LaunchPlan
+from plugind.supervisor import scheduling
 from plugind.supervisor.channel import Channel
 from plugind.supervisor.distrust import MAX_LOG_BYTES, check_text
 from plugind.supervisor.house import Home
+from plugind.supervisor.lanes import Queue
+from plugind.supervisor.long_runs import LongRuns
 from plugind.supervisor.meter import Meter
 from plugind.supervisor.trail import LOST, OK, Asked, Evidence, Ran, Trail
 from plugind_protocol.errors import (
@@ -55,6 +58,8 @@ _AHEAD: Final = 16
 _AHEAD_BYTES: Final = 256 * 1024
 """At most this much is sent ahead."""
 _REAP_SECONDS: Final = 5.0
+_RUDE_SECONDS: Final = 0.002
+"""How long nothing is read from a worker that logs faster than its own limit lets it, each time it does."""
 _SPENT: Final = (-signal.SIGXCPU,) if sys.platform != "win32" else ()
 """Exit statuses of a worker that the kernel ended at a limit."""
 _BROKE: Final = (Trap, MemoryLimit)
@@ -123,7 +128,7 @@ class Call(asyncio.Future[bytes]):
     held = False
     """Whether it has taken it."""
 
-    def __init__(self, worker: "Worker", number: int, kind: Kind, body: bytes, label: str) -> None:
+    def __init__(self, worker: "Worker", number: int, kind: Kind, body: bytes, *, label: str, lane: int | None) -> None:
         super().__init__(loop=worker.loop)
         self.worker = worker
         self.number = number
@@ -132,6 +137,8 @@ class Call(asyncio.Future[bytes]):
         self.body = body
         self.label = label
         """What is called, for messages."""
+        self.lane = lane
+        """Who calls; None for ourselves."""
         self.began = time.perf_counter()  # the loop's own clock counts in ms
         self.timeout = 0.0
         self.deadline: asyncio.TimerHandle | None = None
@@ -157,6 +164,8 @@ class Worker:
         child: Where it lives.
         owner: Who it reports to.
         meter: Where its calls are counted.
+        pace: Where its channel waits with what is too much for one turn of the loop.
+        long_runs: Told when it has something to do.
         interruptible: Whether its engine can stop a guest; the worker is killed otherwise, as the only way.
         grace_seconds: From an interrupt to the kill.
         max_queued: Calls waiting beyond those sent.
@@ -170,6 +179,8 @@ class Worker:
         *,
         owner: Owner,
         meter: Meter,
+        pace: Pace,
+        long_runs: LongRuns,
         grace_seconds: float,
         max_queued: int,
         remembered: int = 20,
@@ -177,6 +188,8 @@ class Worker:
     ) -> None:
         self.plan = plan
         self.pid = child.pid
+        self.thread = child.pid
+        """Which runs the guest."""
         self.loop = asyncio.get_running_loop()
         self.base_bytes = 0
         """Private memory that it had before it met the plugin."""
@@ -184,6 +197,8 @@ class Worker:
         self._child = child
         self._owner = owner
         self._meter = meter
+        self._pace = pace
+        self._long_runs = long_runs
         self._grace = grace_seconds
         self._interruptible = interruptible
         self._max_queued = max_queued
@@ -191,7 +206,7 @@ class Worker:
         self._number = 0
         self._sent: dict[int, Call] = {}  # in order: the first one runs
         self._sent_bytes = 0
-        self._queue: deque[Call] = deque()
+        self._queue: Queue[Call] = Queue()
         self._host_calls = _host_call_rate(plan.limits)
         self._logs = _log_rate(plan.limits)
         self._memory_bytes = plan.limits.memory_bytes or MAX_MEMORY_BYTES
@@ -200,6 +215,8 @@ class Worker:
         self._hosting: int | None = None  # the call whose host call is being answered
         self._asking: asyncio.Future[None] | None = None  # what works on that answer
         self._killer: asyncio.TimerHandle | None = None
+        self.demoted = False
+        """Whether it computes behind the others' back; see `plugind.supervisor.long_runs`."""
         self._stopping = False
         self._end_reason: str | None = None
         self._capsule: str | None = None  # named by an answer already
@@ -238,17 +255,20 @@ class Worker:
 
     async def attach(self, messages: socket.socket, control: socket.socket) -> None:
         """Take over our ends of its channel."""
-        self._channel = await Channel.open(messages, control, on_message=self._message, on_lost=self._lost)
+        self._channel = await Channel.open(
+            messages, control, pace=self._pace, on_message=self._message, on_lost=self._lost
+        )
 
     # --- calls ------------------------------------------------------------------------------------------------
 
-    def call(self, function: str, args: bytes | msgspec.Raw, *, timeout: float) -> Call:
+    def call(self, function: str, args: bytes | msgspec.Raw, *, timeout: float, lane: int = 0) -> Call:
         """Call a function of the guest.
 
         Args:
             function: Its name.
             args: JSON text.
             timeout: Seconds until the call is stopped.
+            lane: Who calls: those that wait are taken from all callers in turns.
 
         Returns:
             The call; its result is JSON text.
@@ -257,7 +277,7 @@ class Worker:
             Overloaded: Too many calls are waiting.
             WorkerCrashed: The worker is gone.
         """
-        return self._submit(Kind.CALL, with_name(function.encode(), bytes(args)), function, timeout)
+        return self._submit(Kind.CALL, with_name(function.encode(), bytes(args)), function, timeout, lane)
 
     def hook(self, name: str, *, timeout: float) -> Call:
         """Run a lifecycle hook; the worker repeats it wherever it has to start the guest afresh."""
@@ -272,10 +292,11 @@ class Worker:
         pts_us: int,
         params: bytes | msgspec.Raw,
         timeout: float,
+        lane: int = 0,
     ) -> Call:
         """Run an effect on one frame; the result is a `plugind_protocol.worker.PROCESSED` body."""
         head = PROCESS.pack(effect, window, slots[0], slots[1], pts_us)
-        return self._submit(Kind.PROCESS, head + bytes(params), "effects.process", timeout)
+        return self._submit(Kind.PROCESS, head + bytes(params), "effects.process", timeout, lane)
 
     def open_window(self, window: Window, descriptor: int, *, timeout: float) -> Call:
         """Share a window of frames with the guest."""
@@ -343,27 +364,37 @@ class Worker:
         if (call := self._sent.get(number)) is not None and call.asked is not None:
             call.asked.answered(text, failed=failed)
 
-    def _submit(self, kind: Kind, body: bytes, label: str, timeout: float) -> Call:
+    def _submit(self, kind: Kind, body: bytes, label: str, timeout: float, lane: int | None = None) -> Call:
         self.check_alive()
         if len(self._queue) >= self._max_queued:
-            raise Overloaded(
-                f"{self.plan.plugin_id} has {self._max_queued} calls waiting", plugin_id=self.plan.plugin_id
-            )
+            self._make_room(lane)
         self._number = self._number % 0xFFFFFFFF + 1
-        call = Call(self, self._number, kind, body, label)
+        call = Call(self, self._number, kind, body, label=label, lane=lane)
         call.timeout = timeout
         call.deadline = self.loop.call_later(timeout, self._expire, call)
         if self._queue or not self._may_send(body):
-            self._queue.append(call)
+            self._queue.push(call, lane)
         else:
             self._send(call)
         return call
+
+    def _make_room(self, lane: int | None) -> None:
+        """Give up a waiting call of whoever has most of them, unless that is the one who calls now."""
+        longest = self._queue.longest()
+        mine = 0 if lane is None else self._queue.waiting(lane)
+        error = Overloaded(f"{self.plan.plugin_id} has {self._max_queued} calls waiting", plugin_id=self.plan.plugin_id)
+        if longest is None or longest[0] <= mine + 1:
+            raise error
+        self._queue.remove(longest[1])
+        self._settle(longest[1], error)
 
     def _may_send(self, body: bytes) -> bool:
         return not self._sent or (len(self._sent) < _AHEAD and self._sent_bytes + len(body) <= _AHEAD_BYTES)
 
     def _send(self, call: Call) -> None:
         assert self._channel is not None
+        if not self._sent:
+            self._long_runs.watch(self)
         self._sent[call.number] = call
         self._sent_bytes += len(call.body)
         self._channel.send(call.kind, call.number, call.body)
@@ -384,13 +415,17 @@ class Worker:
         self._interrupt(call)
 
     @property
+    def running(self) -> int | None:
+        """Number of the call that runs."""
+        return next(iter(self._sent), None)
+
+    @property
     def _running(self) -> Call | None:
         return next(iter(self._sent.values()), None)
 
     def _interrupt(self, call: Call) -> None:
         if call.number not in self._sent:
-            if call in self._queue:
-                self._queue.remove(call)
+            self._queue.remove(call)
             return
         if self._channel is None:
             return
@@ -479,17 +514,23 @@ class Worker:
             self._killer = None
         self._settle(call, outcome)
         ran = self._ran(call, outcome.data.kind if isinstance(outcome, PlugindError) else OK)
-        while self._queue and self._may_send(self._queue[0].body):
-            self._send(self._queue.popleft())
-        running = self._running
-        if running is not None and running.done():
-            self._arm_killer(running)  # given up while it waited: the worker has to skip it
+        self._go_on()
         if isinstance(outcome, _BROKE):
             self._fatal = ran
             self._owner.trapped(self, outcome)
             self._fatal = None
         if call.counts and not (call.skipped and isinstance(outcome, Timeout)):
             self._trail.add(ran)
+
+    def _go_on(self) -> None:
+        """Send what waits, once the call that ran is over."""
+        if self.demoted:
+            self._long_runs.over(self)
+        while self._queue and self._may_send(self._queue.first().body):
+            self._send(self._queue.pop())
+        running = self._running
+        if running is not None and running.done():
+            self._arm_killer(running)  # given up while it waited: the worker has to skip it
 
     def evidence(self) -> Evidence:
         """Return what is known of what it did; to be asked when the owner learns that something went wrong."""
@@ -523,6 +564,8 @@ class Worker:
             self._owner.logged(body[0], body[1:].decode(errors="replace"))
         else:
             self._owner.dropped(1)
+            if self._channel is not None:
+                self._channel.rest(_RUDE_SECONDS)
 
     def _settle(self, call: Call, outcome: bytes | PlugindError) -> None:
         if call.deadline is not None:
@@ -588,9 +631,13 @@ class Worker:
 
     def _started(self, body: bytes) -> None:
         try:
-            self.ready.set_result(msgspec.json.decode(body, type=Ready))
+            ready = msgspec.json.decode(body, type=Ready)
         except msgspec.DecodeError as exc:
             self._protocol_fault(f"ready message: {exc}")
+            return
+        if scheduling.has_thread(self.pid, ready.thread):
+            self.thread = ready.thread
+        self.ready.set_result(ready)
 
     def _failure(self, call: Call, body: bytes) -> PlugindError:
         error = self._decode_error(body)

@@ -9,7 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from plugind.pace import Pace
 from plugind.policy.plan import LaunchPlan
+from plugind.supervisor.long_runs import LongRuns
 from plugind.supervisor.meter import Meter
 from plugind.supervisor.verdict import Verdict
 from plugind.supervisor.worker import Worker
@@ -54,7 +56,7 @@ LONG = 30.0
 class Process:
     """Stands in for the child: dies of SIGKILL, or when told to."""
 
-    pid = 4711
+    pid = 1 << 30  # nobody's
 
     def __init__(self) -> None:
         self.neighbours: list[str] = []
@@ -161,7 +163,16 @@ async def bench() -> AsyncIterator[Bench]:
     peer, process, owner, meter = Peer(their_messages, their_control), Process(), Owner(), Meter()
     process.peer = peer
     child: Any = process
-    worker = Worker(PLAN, child, owner=owner, meter=meter, grace_seconds=0.05, max_queued=4)
+    worker = Worker(
+        PLAN,
+        child,
+        owner=owner,
+        meter=meter,
+        pace=Pace(),
+        long_runs=LongRuns(),
+        grace_seconds=0.05,
+        max_queued=4,
+    )
     await worker.attach(messages, control)
     peer.say(Kind.READY, 0, msgspec.json.encode(Ready("timeline", [])))
     await worker.ready
@@ -277,6 +288,36 @@ async def test_more_calls_than_may_wait_are_refused(bench: Bench) -> None:
         _, number, _ = await bench.peer.next()
         bench.peer.say(Kind.RESULT, number, b"%d" % number)
     assert [int(await call) for call in calls] == list(range(1, 21))
+
+
+async def test_callers_take_turns_and_what_is_ours_keeps_its_place(bench: Bench) -> None:
+    """Two are on their way at once, so that the worker never waits; the others queue."""
+    first = bench.worker.call("first", b'"%b"' % (b"x" * 300_000), timeout=LONG, lane=1)
+    many = [bench.worker.call(f"a{number}", b"null", timeout=LONG, lane=1) for number in range(2)]
+    one = bench.worker.call("b0", b"null", timeout=LONG, lane=2)
+    hook = bench.worker.hook("lifecycle.activate", timeout=LONG)
+    names = []
+    for _ in range(5):
+        _, number, body = await bench.peer.next()
+        names.append(split_name(body)[0].decode())
+        bench.peer.say(Kind.RESULT, number, b"null")
+    assert names == ["first", "a0", "b0", "a1", "lifecycle.activate"]
+    await asyncio.gather(first, *many, one, hook)
+
+
+async def test_who_waits_for_most_gives_way_when_the_queue_is_full(bench: Bench) -> None:
+    running = bench.worker.call("running", b'"%b"' % (b"x" * 300_000), timeout=LONG, lane=1)
+    many = [bench.worker.call("f", b"null", timeout=LONG, lane=1) for _ in range(4)]
+    other = [bench.worker.call("g", b"null", timeout=LONG, lane=2) for _ in range(2)]
+    for given_up in many[2:]:
+        with pytest.raises(Overloaded):
+            await given_up
+    with pytest.raises(Overloaded):
+        bench.worker.call("g", b"null", timeout=LONG, lane=2)
+    for _ in range(5):
+        _, number, _ = await bench.peer.next()
+        bench.peer.say(Kind.RESULT, number, b"1")
+    assert await asyncio.gather(running, *many[:2], *other) == [b"1"] * 5
 
 
 async def test_a_host_call_is_answered_once_and_only_while_the_guest_waits(bench: Bench) -> None:

@@ -1,0 +1,80 @@
+"""Slices of the loop: who has plenty goes on later, and everybody else comes between."""
+
+import asyncio
+
+import pytest
+
+from plugind import pace as clock
+from plugind.pace import Pace
+
+pytestmark = pytest.mark.anyio
+
+
+class Source:
+    """Has a number of things to do, and writes down when it does one."""
+
+    def __init__(self, name: str, things: int, done: list[str]) -> None:
+        self.name, self.things, self.done = name, things, done
+        self.finished = asyncio.Event()
+
+    def work(self, until: float) -> bool:
+        self.things -= 1
+        self.done.append(self.name)
+        if not self.things:
+            self.finished.set()
+        return self.things > 0
+
+
+async def test_those_that_wait_take_turns() -> None:
+    done: list[str] = []
+    pace = Pace()
+    sources = [Source(name, things, done) for name, things in (("a", 3), ("b", 1), ("c", 2))]
+    for source in sources:
+        pace.wait(source.work)
+    for source in sources:
+        await source.finished.wait()
+    assert done == ["a", "b", "c", "a", "c", "a"]
+
+
+async def test_the_loop_goes_on_between_two_slices() -> None:
+    """With slices of no length, each thing is a turn of its own."""
+    done: list[str] = []
+    pace = Pace(slice_seconds=0)
+    source = Source("flood", 100, done)
+    pace.wait(source.work)
+    loop = asyncio.get_running_loop()
+    loop.call_soon(loop.call_soon, done.append, "somebody else")
+    await source.finished.wait()
+    assert done.index("somebody else") < 5
+
+
+async def test_all_that_wait_share_one_slice_of_a_turn() -> None:
+    done: list[str] = []
+    pace = Pace(slice_seconds=0)
+    sources = [Source("flood", 100, done) for _ in range(50)]
+    for source in sources:
+        pace.wait(source.work)
+    loop = asyncio.get_running_loop()
+    loop.call_soon(loop.call_soon, done.append, "somebody else")
+    await sources[0].finished.wait()
+    assert done.index("somebody else") < 5
+
+
+async def test_a_source_that_fails_does_not_stop_the_others() -> None:
+    failures: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context["exception"]))
+
+    def fail(_until: float) -> bool:
+        raise ZeroDivisionError
+
+    pace = Pace()
+    source = Source("a", 2, [])
+    pace.wait(fail)
+    pace.wait(source.work)
+    await source.finished.wait()
+    assert [type(failure) for failure in failures] == [ZeroDivisionError]
+
+
+async def test_a_slice_ends_in_the_future() -> None:
+    before = clock.now()
+    assert before < Pace(slice_seconds=1).begin() <= clock.now() + 1
