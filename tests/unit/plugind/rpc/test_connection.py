@@ -14,6 +14,7 @@ import pytest
 from tests.fakes.wire import RawClient, notification, request, wire
 
 from plugind.config import WireLimits
+from plugind.pace import Pace
 from plugind.rpc.params import ParamsDecoder
 from plugind.rpc.session import Session
 from plugind_protocol.errors import HostUnavailable, InvalidState, RequestCancelled
@@ -315,8 +316,8 @@ async def test_a_batch_of_notifications_is_answered_by_nothing(path: Path) -> No
 @pytest.mark.threat("Wire", "id in use, batches of all kinds")
 async def test_members_of_a_batch_count_as_requests_in_flight(path: Path) -> None:
     never = Never()
-    limits = WireLimits(requests_in_flight=3)
-    async with wire(path, hot={"plugins.call": never}, limits=limits), RawClient(path) as client:
+    limits, one_turn = WireLimits(requests_in_flight=3), Pace(slice_seconds=60)
+    async with wire(path, hot={"plugins.call": never}, limits=limits, pace=one_turn), RawClient(path) as client:
         await client.send([request("plugins.call", call(), id=number) for number in range(5)])
         await never.started.wait()
         for answer in never.answers:
