@@ -94,6 +94,11 @@ class Channel(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    @property
+    def more(self) -> bool:
+        """Whether the worker has said more than has been handed out."""
+        return bool(self._unread or self._pieces)
+
     def rest(self, seconds: float) -> None:
         """Look at nothing more for a while: the worker says too much."""
         self._rest_seconds = seconds

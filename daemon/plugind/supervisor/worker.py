@@ -597,6 +597,9 @@ class Worker:
         if running is None or running.number != number or self._hosting is not None:
             self._protocol_fault(f"host call during call {number}, which does not run")
             return
+        if self._channel is not None and self._channel.more:
+            self._protocol_fault(f"host call during call {number} that does not wait for its answer")
+            return
         try:
             method, params = split_name(body)
             check_text(params)
