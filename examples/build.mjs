@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
 
 const examples = dirname(fileURLToPath(import.meta.url));
-const plugins = ["color-grade", "gaussian-blur", "invert", "../tests/plugins/probe", "../tests/plugins/all-methods"];
+const plugins = ["append-clips", "color-grade", "gaussian-blur", "invert", "../tests/plugins/probe", "../tests/plugins/all-methods"];
 
 // "stub": no garbage collector is linked, our guests never allocate managed objects (assembly-common/memory.ts).
 // "abort=": a failed check is a plain trap rather than an import that the ABI does not have.

@@ -20,6 +20,7 @@ EXAMPLES = Path(__file__).resolve().parent
 GUESTS = EXAMPLES.parent / "tests" / "plugins"
 
 ASSEMBLYSCRIPT = (
+    EXAMPLES / "append-clips",
     EXAMPLES / "color-grade",
     EXAMPLES / "gaussian-blur",
     EXAMPLES / "invert",

@@ -38,6 +38,7 @@ COMMANDS: Final[dict[str, str]] = {
     "effects": "overview",
     "logs": "logs",
     "top": "top",
+    "timeline": "timeline",
     "render": "render",
     "capsules": "capsules",
     "capsule": "capsules",
