@@ -20,7 +20,7 @@ class ErrorObject(msgspec.Struct, omit_defaults=True):
 
 
 class ErrorData(msgspec.Struct, rename="camel", omit_defaults=True):
-    """``data`` of the errors this project defines (codes -32001 … -32019)."""
+    """``data`` of the errors this project defines (codes -32001 … -32020)."""
 
     kind: str
     hint: str = ""
@@ -267,6 +267,13 @@ class SandboxIncomplete(PlugindError):
     default_hint = "Use a kernel that has it, or accept the risk and start plugind with --sandbox degrade."
 
 
+class NotFound(PlugindError):
+    """There is no such file or folder."""
+
+    code = -32020
+    default_hint = "Look with file.list for what there is."
+
+
 BY_CODE: dict[int, type[PlugindError]] = {
     cls.code: cls
     for cls in (
@@ -295,6 +302,7 @@ BY_CODE: dict[int, type[PlugindError]] = {
         FunctionNotFound,
         PluginError,
         SandboxIncomplete,
+        NotFound,
     )
 }
 """Class of every code of the contract."""

@@ -364,6 +364,14 @@ class Progress(Struct, frozen=True):
     value: InstallProgress
 
 
+class Uninstall(Params, frozen=True):
+    """Removes a plugin."""
+
+    plugin_id: str
+    keep_data: bool = False
+    """Keep its storage and its private folder, for when it is installed again."""
+
+
 class InstallResult(Struct, frozen=True, omit_defaults=False):
     """What was installed."""
 
@@ -709,7 +717,7 @@ class ResourceWarning(Struct, frozen=True, omit_defaults=False):  # noqa: A001  
     """A plugin has used four fifths of what it may use."""
 
     plugin_id: str
-    resource: Literal["memoryBytes", "cpuSeconds"]
+    resource: Literal["memoryBytes", "cpuSeconds", "storageBytes"]
     used: float
     limit: float
     at: str
@@ -743,7 +751,7 @@ METHODS: Final = table(
     Method("daemon.metrics", Empty, DaemonMetrics, "Figures of the daemon and each plugin."),
     Method("daemon.shutdown", Empty, None, "Stop the daemon gracefully."),
     Method("plugins.install", Install, InstallResult, "Install a plugin, or another version of an installed one."),
-    Method("plugins.uninstall", PluginId, PluginInfo, "Stop and remove a plugin."),
+    Method("plugins.uninstall", Uninstall, PluginInfo, "Stop and remove a plugin, and what it keeps."),
     Method("plugins.load", PluginId, PluginInfo, "Start the plugin's worker and load its module."),
     Method("plugins.unload", PluginId, PluginInfo, "Stop the plugin's worker."),
     Method("plugins.activate", PluginId, PluginInfo, "Activate: run lifecycle.activate and main."),

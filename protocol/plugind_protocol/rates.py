@@ -17,16 +17,17 @@ class TokenBucket:
         self._tokens = burst
         self._at = 0.0
 
-    def take(self, now: float) -> bool:
-        """Take one token if there is one.
+    def take(self, now: float, count: float = 1) -> bool:
+        """Take tokens if they are there.
 
         Args:
             now: Monotonic seconds.
+            count: How many; more than ``burst`` are never there.
         """
         self._fill(now)
-        if self._tokens < 1:
+        if self._tokens < count:
             return False
-        self._tokens -= 1
+        self._tokens -= count
         return True
 
     def reserve(self, now: float) -> float:

@@ -123,6 +123,28 @@ ROWS: Final[tuple[Row, ...]] = (
         },
     ),
     *_section(
+        "Files",
+        {
+            "paths that say more than names": "`..`, absolute, empty, NUL, backslash, too long: refused unseen",
+            "links in the way": "refused, wherever they lead",
+            "folders and links that change places meanwhile": "no open leads out, by openat2 and by the walk",
+            "pipes, devices and sockets": "refused; nothing waits, nothing is written to them",
+            "rights at the destination": "what is read-only, linked or no file is not replaced, appended to or removed",
+            "more than a plugin may keep": "TooLarge, nothing is changed; the user is warned before",
+            "killed while files and values are written": "old or new; what was acknowledged is there",
+            "damaged storage": "set aside and said so; the plugin starts with nothing",
+            "contents in logs, errors and capsules": "none of them: not of files, values or events",
+        },
+    ),
+    *_section(
+        "Events",
+        {
+            "event flood": "the oldest are dropped and counted; others are served",
+            "events that answer each other": "end at the limit of hops; others are served",
+            "events in another's name": "cannot be told: names carry the plugin's id, the editor's have none",
+        },
+    ),
+    *_section(
         "Fuzzing",
         {
             "framing": "messages, or an error of the contract",

@@ -47,6 +47,8 @@ class PublishEvent(Params, frozen=True):
     """Without ``/``, such as ``timeline.selectionChange``."""
     payload: msgspec.Raw = msgspec.field(default_factory=_null)
     """Any JSON value."""
+    plugin_id: str | None = None
+    """Tell only this plugin, whether it asked for it or not: such as ``ui.menu``, for its own menu item."""
 
 
 class EventEmitted(Struct, frozen=True, omit_defaults=False):

@@ -14,6 +14,7 @@ from plugind_protocol.table import Example, HostMethod, Params, Struct
 NAMESPACE: Final = "file"
 
 Encoding = Literal["utf8", "base64"]
+Kind = Literal["file", "directory"]
 
 
 class ReadFile(Params, frozen=True):
@@ -78,7 +79,7 @@ class FolderEntry(Struct, frozen=True):
     """Without the folder."""
     path: str
     """In the plugin's tree."""
-    kind: Literal["file", "directory"]
+    kind: Kind
     """What it is."""
     size: int
     """In bytes; 0 for a directory."""
@@ -107,12 +108,19 @@ class FileStat(Struct, frozen=True):
 
     path: str
     """In the plugin's tree."""
-    kind: Literal["file", "directory"]
+    kind: Kind
     """What it is."""
     size: int
     """In bytes; 0 for a directory."""
     modified: float
     """In s since 1970, UTC."""
+
+
+class RemoveFile(Params, frozen=True):
+    """Removes a file, or a folder with nothing in it."""
+
+    path: FilePath
+    """In the plugin's tree."""
 
 
 METHODS: Final = (
@@ -124,7 +132,7 @@ METHODS: Final = (
         permission="file.read",
         scope="path",
         provider="daemon",
-        errors=("TooLarge",),
+        errors=("NotFound", "TooLarge"),
         example=Example({"path": "assets/warm.cube"}, {"data": "LUT_3D_SIZE 2\n", "encoding": "utf8", "size": 14}),
     ),
     HostMethod(
@@ -135,7 +143,7 @@ METHODS: Final = (
         permission="file.write",
         scope="path",
         provider="daemon",
-        errors=("TooLarge",),
+        errors=("NotFound", "TooLarge"),
         example=Example({"path": "presets/mine.json", "data": "{}", "createParents": True}, {"size": 2}),
     ),
     HostMethod(
@@ -146,6 +154,7 @@ METHODS: Final = (
         permission="file.read",
         scope="path",
         provider="daemon",
+        errors=("NotFound",),
         example=Example(
             {"path": "presets"},
             {
@@ -169,9 +178,21 @@ METHODS: Final = (
         permission="file.read",
         scope="path",
         provider="daemon",
+        errors=("NotFound",),
         example=Example(
             {"path": "presets/mine.json"},
             {"path": "presets/mine.json", "kind": "file", "size": 2, "modified": 1764095400.0},
         ),
+    ),
+    HostMethod(
+        "file.remove",
+        RemoveFile,
+        None,
+        "Remove a file or an empty folder.",
+        permission="file.write",
+        scope="path",
+        provider="daemon",
+        errors=("NotFound",),
+        example=Example({"path": "presets/mine.json"}),
     ),
 )

@@ -1,4 +1,9 @@
-"""``storage.*``: JSON values that a plugin keeps, by key, between its runs."""
+"""``storage.*``: JSON values that a plugin keeps, by key, between its runs.
+
+What was acknowledged is there again after a crash, of the daemon too, and within a second it is safe from a power cut.
+A value has at most 8 MiB; all of them, with what is in the private folder, count towards ``storageBytes``. See
+[files, storage and events](files.md).
+"""
 
 from typing import Annotated, Final
 
@@ -9,7 +14,7 @@ from plugind_protocol.table import Empty, Example, HostMethod, Params, Struct
 
 NAMESPACE: Final = "storage"
 
-Key = Annotated[str, Meta(min_length=1, max_length=512)]
+Key = Annotated[str, Meta(min_length=1, max_length=256)]
 
 
 class GetValue(Params, frozen=True):
@@ -54,15 +59,19 @@ class Removed(Struct, frozen=True):
 class ListKeys(Params, frozen=True):
     """Lists keys."""
 
-    prefix: Annotated[str, Meta(max_length=512)] = ""
+    prefix: Annotated[str, Meta(max_length=256)] = ""
     """Only those that begin so."""
+    after: Annotated[str, Meta(max_length=256)] = ""
+    """Only those that come after this one: the last one of an answer that was ``truncated``."""
 
 
 class Keys(Struct, frozen=True):
     """Keys, sorted."""
 
     keys: list[str]
-    """In the order of their characters."""
+    """In the order of their characters' code points."""
+    truncated: bool = False
+    """Whether there are more: 10 000 come at once."""
 
 
 METHODS: Final = (

@@ -34,6 +34,7 @@ CODES = {
     "FunctionNotFound": -32017,
     "PluginError": -32018,
     "SandboxIncomplete": -32019,
+    "NotFound": -32020,
 }
 
 

@@ -19,7 +19,7 @@ CONTRACT = {
     "media": "getInfo generateThumbnail",
     "effects": "register create applyToClip",
     "ui": "createPanel closePanel showDialog addMenuItem removeMenuItem showNotification pickFile pickDirectory",
-    "file": "read write list stat",
+    "file": "read write list stat remove",
     "storage": "get set remove keys clear",
     "events": "on off emit",
     "system": "getInfo",

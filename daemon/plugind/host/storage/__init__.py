@@ -1,0 +1,1 @@
+"""Storage: values by key, one SQLite file for each plugin."""
