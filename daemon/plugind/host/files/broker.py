@@ -1,0 +1,385 @@
+"""The ``file.*`` host methods, and the paths of other methods: a plugin's tree on the user's disk."""
+
+import base64
+import contextlib
+import errno
+import os
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from plugind.host import faults
+from plugind.host.allowance import Allowance
+from plugind.host.caller import Caller
+from plugind.host.files import beneath
+from plugind.host.files.places import Places, Site
+from plugind.host.files.tree import Entry, Reason, RefusedError, Status, TooLongError, Tree
+from plugind.host.private import PrivateFolders
+from plugind.host.threads import HostThreads
+from plugind.policy import files as rules
+from plugind.policy.files import Located, Need, Place, shown
+from plugind_protocol.errors import InvalidParams, NotFound, PermissionDenied, PlugindError, TooLarge
+from plugind_protocol.host import file as api
+from plugind_protocol.permissions import Permission
+
+MAX_READ_BYTES: Final = 8 * 1024 * 1024
+"""Read at once."""
+MAX_WRITE_BYTES: Final = 8 * 1024 * 1024
+"""Written at once."""
+MAX_TEXT_BYTES: Final = 12 * 1024 * 1024
+"""A text as JSON, with what has to be escaped."""
+MAX_ENTRIES: Final = 10_000
+"""Listed at once."""
+ENTRY_BYTES: Final = 1024
+"""What a file or folder counts beside its content."""
+PART: Final = "files"
+
+T = TypeVar("T")
+
+_WINDOWS: Final = os.name == "nt"
+_LINKS: Final = frozenset((errno.ELOOP, errno.EXDEV))
+_ABSENT: Final = frozenset((errno.ENOENT, errno.ENOTDIR))
+_FORBIDDEN: Final = frozenset((errno.EACCES, errno.EPERM, errno.ETXTBSY))
+_SPECIAL: Final = frozenset((errno.ENXIO, errno.ENODEV, errno.EOPNOTSUPP))
+"""What opening a socket, or a device that is not there, ends with."""
+_WRONG: Final = {
+    errno.EISDIR: "it is a folder",
+    errno.ENAMETOOLONG: "its name is too long",
+    errno.EEXIST: "there is something else already",
+    errno.ENOTEMPTY: "the folder is not empty",
+    errno.EINVAL: "the disk cannot hold such a name",
+    errno.EILSEQ: "the disk cannot hold such a name",
+}
+
+
+class FileBroker:
+    """Answers ``file.*``.
+
+    Args:
+        places: Where plugins' files are.
+        private: The private folders.
+        threads: Where disks are worked on.
+        allowance: What plugins may keep.
+        open_: How files are opened; default: the best way that this system has.
+    """
+
+    def __init__(
+        self,
+        places: Places,
+        private: PrivateFolders,
+        threads: HostThreads,
+        allowance: Allowance,
+        *,
+        open_: beneath.Open | None = None,
+    ) -> None:
+        self._places = places
+        self._private = private
+        self._threads = threads
+        self._allowance = allowance
+        self._open = open_ or beneath.choose()
+        allowance.measure(PART, self._measure)
+
+    # --- permissions ------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def needed(need: Need, caller: Caller, params: Any) -> Permission | None:
+        """Return the permission that params with a ``path`` take."""
+        return rules.needed(_locate(caller, params.path), need)
+
+    # --- methods ----------------------------------------------------------------------------------------------
+
+    async def read(self, caller: Caller, params: api.ReadFile) -> api.FileData:
+        """Read a file, or a part of it.
+
+        Raises:
+            NotFound: It is not there.
+            InvalidParams: It is a folder, its name is none, or its bytes are not the text that they should be.
+            PermissionDenied: A link leads to it, or it is no file.
+            TooLarge: That is more than can be read at once.
+            HostUnavailable: It is the project's, and none is open.
+        """
+        located = _locate(caller, params.path)
+
+        def work(tree: Tree, site: Site) -> api.FileData:
+            try:
+                data, size = tree.read(site.parts, offset=params.offset, length=params.length, most=MAX_READ_BYTES)
+            except TooLongError as exc:
+                raise _too_long(caller, located, exc.size) from exc
+            return api.FileData(
+                data=_encoded(data, params.encoding, caller, located), encoding=params.encoding, size=size
+            )
+
+        return await self._at("file.read", caller, located, work)
+
+    async def write(self, caller: Caller, params: api.WriteFile) -> api.FileWritten:
+        """Write a file.
+
+        Raises:
+            NotFound: The folder is not there.
+            InvalidParams: It is a folder, its name is none, or the data is not what it should be.
+            PermissionDenied: It is read-only, a link leads to it, or it is no file.
+            TooLarge: The data is, or it does not fit what the plugin may keep.
+            HostUnavailable: It is the project's, and none is open.
+        """
+        located = _locate(caller, params.path)
+        data = _decoded(params, caller, located)
+
+        def work(tree: Tree, site: Site) -> api.FileWritten:
+            size = tree.write(
+                site.parts,
+                data,
+                append=params.append,
+                create_parents=params.create_parents,
+                charge=self._charge(caller, site),
+            )
+            return api.FileWritten(size=size)
+
+        return await self._at("file.write", caller, located, work, write=True)
+
+    async def remove(self, caller: Caller, params: api.RemoveFile) -> None:
+        """Remove a file, or an empty folder.
+
+        Raises:
+            NotFound: It is not there.
+            InvalidParams: It is a folder with something in it, or its name is none.
+            PermissionDenied: It is read-only, a link leads to it, or it is neither file nor folder.
+            HostUnavailable: It is the project's, and none is open.
+        """
+        located = _locate(caller, params.path)
+
+        def work(tree: Tree, site: Site) -> None:
+            gone = tree.remove(site.parts)
+            self._charge(caller, site)(-gone.size, -1)
+
+        await self._at("file.remove", caller, located, work, write=True)
+
+    async def stat(self, caller: Caller, params: api.StatFile) -> api.FileStat:
+        """Return kind, size and age of a file or folder.
+
+        Raises:
+            NotFound: It is not there.
+            InvalidParams: Its name is none.
+            PermissionDenied: A link leads to it, or it is neither.
+            HostUnavailable: It is the project's, and none is open.
+        """
+        located = _locate(caller, params.path)
+
+        def work(tree: Tree, site: Site) -> api.FileStat:
+            status = tree.status(site.parts)
+            return api.FileStat(path=located.virtual, kind=_kind(status), size=status.size, modified=status.modified)
+
+        return await self._at("file.stat", caller, located, work)
+
+    async def list(self, caller: Caller, params: api.ListFolder) -> api.FolderEntries:
+        """List a folder.
+
+        What the plugin may not read is not listed, and neither are links, pipes and the like.
+
+        Raises:
+            NotFound: It is not there.
+            InvalidParams: It is no folder, or its name is none.
+            PermissionDenied: A link leads to it.
+            HostUnavailable: It is the project's, and none is open.
+        """
+        located = _locate(caller, params.path)
+
+        def work(tree: Tree, site: Site) -> api.FolderEntries:
+            found, truncated = tree.scan(site.parts, recursive=params.recursive, most=MAX_ENTRIES)
+            entries = [_entry(one, located) for one in found]
+            readable = [
+                one
+                for one in entries
+                if rules.needed(located, Need.READ) is None or rules.allowed(one.path, Need.READ, caller.granted)
+            ]
+            return api.FolderEntries(entries=readable, truncated=truncated)
+
+        try:
+            return await self._at("file.list", caller, located, work)
+        except NotFound:
+            if located.place is Place.PRIVATE and not located.parts:  # it is made when something is written
+                return api.FolderEntries(entries=[])
+            raise
+
+    async def real(self, caller: Caller, path: str, *, method: str) -> str:
+        """Return the real path of a file, for a provider that shall open it.
+
+        Raises:
+            NotFound: It is not there.
+            InvalidParams: Its name is none, or it is a folder.
+            PermissionDenied: A link leads to it, or it is no file.
+            HostUnavailable: It is the project's, and none is open.
+        """
+        located = _locate(caller, path)
+        return await self._at(method, caller, located, lambda tree, site: os.fspath(tree.real(site.parts)))
+
+    # --- where ------------------------------------------------------------------------------------------------
+
+    async def _at(
+        self,
+        method: str,
+        caller: Caller,
+        located: Located,
+        work: Callable[[Tree, Site], T],
+        *,
+        write: bool = False,
+    ) -> T:
+        sites = self._places.sites(caller.plugin_id, located)
+        if write:
+            _check_writable(caller, located, sites)
+        on = partial(self._on, caller, work, write=write)
+        return await self._threads.run(caller.plugin_id, lambda: _first(sites, on, _refusals(method, caller, located)))
+
+    def _on(self, caller: Caller, work: Callable[[Tree, Site], T], site: Site, *, write: bool) -> T:
+        if site.private and write:
+            self._private.prepare(caller.plugin_id, files=True)
+        with Tree(site.root, self._open, mode=site.mode) as tree:
+            return work(tree, site)
+
+    def _charge(self, caller: Caller, site: Site) -> Callable[[int, int], None]:
+        def charge(more: int, entries: int) -> None:
+            if site.private:
+                self._allowance.take(caller.plugin_id, PART, more + entries * ENTRY_BYTES)
+
+        return charge
+
+    def _measure(self, plugin_id: str) -> int:
+        root = self._private.files(plugin_id)
+        if not root.is_dir():
+            return 0
+        with Tree(root, self._open) as tree:
+            size, count = tree.clean()
+        return size + count * ENTRY_BYTES
+
+
+def _first(sites: tuple[Site, ...], on: Callable[[Site], T], refusals: contextlib.AbstractContextManager[None]) -> T:
+    """Work on the first site where there is something."""
+    with refusals:
+        for site in sites[:-1]:
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                return on(site)
+        return on(sites[-1])
+
+
+def _locate(caller: Caller, path: str) -> Located:
+    return rules.locate(path, plugin_id=caller.plugin_id, windows=_WINDOWS)
+
+
+def _check_writable(caller: Caller, located: Located, sites: tuple[Site, ...]) -> None:
+    if not all(site.writable for site in sites):
+        why = "its package is read-only" if located.place is Place.ASSETS else "it was picked to be read"
+        raise PermissionDenied(
+            f"{caller.plugin_id} {caller.version} cannot write {shown(located.virtual)}: {why}",
+            hint="Write into the private folder: any path that does not begin with assets, project or picked.",
+            plugin_id=caller.plugin_id,
+            version=caller.version,
+        )
+    if not all(site.parts for site in sites):
+        raise InvalidParams(
+            f"{caller.plugin_id}: {shown(located.virtual) or 'the private folder'} is a folder that stays",
+            hint="Name something in it.",
+            plugin_id=caller.plugin_id,
+            path="$.path",
+        )
+
+
+@contextlib.contextmanager
+def _refusals(method: str, caller: Caller, located: Located) -> Iterator[None]:
+    """Turn what goes wrong below into errors of the contract; none of them has a real path, or content, in it."""
+    try:
+        yield
+    except RefusedError as exc:
+        kind = InvalidParams if exc.reason is Reason.FOLDER else PermissionDenied
+        raise _error(kind, method, caller, located, str(exc)) from exc
+    except OSError as exc:
+        raise _translated(exc, method, caller, located) from exc
+
+
+def _translated(exc: OSError, method: str, caller: Caller, located: Located) -> PlugindError:
+    number = exc.errno or 0
+    if number in _ABSENT:
+        return _error(NotFound, method, caller, located, "there is no such file or folder")
+    if number in _LINKS:
+        return _error(PermissionDenied, method, caller, located, "a link leads there, and links are not followed")
+    if number in _FORBIDDEN:
+        return _error(PermissionDenied, method, caller, located, "the system does not let the user do that")
+    if number in _SPECIAL:
+        return _error(PermissionDenied, method, caller, located, Reason.SPECIAL.value)
+    if number in _WRONG:
+        return _error(InvalidParams, method, caller, located, _WRONG[number])
+    return faults.refused(exc, method, caller.plugin_id)
+
+
+def _error(kind: type[PlugindError], method: str, caller: Caller, located: Located, why: str) -> PlugindError:
+    what = shown(located.virtual) or "the private folder"
+    return kind(
+        f"{method} of {caller.plugin_id} {caller.version}: {what}: {why}",
+        plugin_id=caller.plugin_id,
+        version=caller.version,
+    )
+
+
+def _too_long(caller: Caller, located: Located, size: int) -> TooLarge:
+    return TooLarge(
+        f"file.read of {caller.plugin_id} {caller.version}: {shown(located.virtual)} has {size} bytes, and at most "
+        f"{MAX_READ_BYTES} are read at once",
+        hint="Read it in parts, with offset and length.",
+        plugin_id=caller.plugin_id,
+        version=caller.version,
+        cause="limit",
+    )
+
+
+def _encoded(data: bytes, encoding: api.Encoding, caller: Caller, located: Located) -> str:
+    if encoding == "base64":
+        return base64.b64encode(data).decode()
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as exc:
+        raise InvalidParams(
+            f"file.read of {caller.plugin_id} {caller.version}: {shown(located.virtual)}: this is not UTF-8 text",
+            hint='Read it with encoding "base64"; parts of a text must not end inside a character.',
+            plugin_id=caller.plugin_id,
+            version=caller.version,
+        ) from exc
+    if len(msgspec.json.encode(text)) > MAX_TEXT_BYTES:
+        raise _too_long(caller, located, len(data))
+    return text
+
+
+def _decoded(params: api.WriteFile, caller: Caller, located: Located) -> bytes:
+    try:
+        data = params.data.encode() if params.encoding == "utf8" else base64.b64decode(params.data, validate=True)
+    except ValueError as exc:
+        raise InvalidParams(
+            f"file.write of {caller.plugin_id} {caller.version}: the data is not {params.encoding}",
+            plugin_id=caller.plugin_id,
+            version=caller.version,
+            path="$.data",
+        ) from exc
+    if len(data) > MAX_WRITE_BYTES:
+        raise TooLarge(
+            f"file.write of {caller.plugin_id} {caller.version}: {shown(located.virtual)}: at most {MAX_WRITE_BYTES} "
+            f"bytes are written at once, not {len(data)}",
+            hint="Write the first part, then append the others.",
+            plugin_id=caller.plugin_id,
+            version=caller.version,
+            cause="limit",
+        )
+    return data
+
+
+def _kind(status: Status) -> api.Kind:
+    return "directory" if status.folder else "file"
+
+
+def _entry(found: Entry, below: Located) -> api.FolderEntry:
+    path = "/".join((*([below.virtual] if below.virtual else []), *found.parts))
+    return api.FolderEntry(
+        name=found.parts[-1],
+        path=path,
+        kind=_kind(found.status),
+        size=found.status.size,
+        modified=found.status.modified,
+    )
