@@ -1,0 +1,1 @@
+"""Events: what plugins hear of the editor and of one another."""
