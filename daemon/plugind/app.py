@@ -18,7 +18,9 @@ import structlog
 from plugind.config import Config, default_data_dir
 from plugind.errors import StartupError
 from plugind.host.effects import EffectRegistry
+from plugind.host.events.bus import Ways
 from plugind.host.headless import HeadlessProcess, Options, check_installed
+from plugind.host.own import OwnProviders, Surroundings
 from plugind.host.providers import Absence, Providers
 from plugind.listen.endpoint import Endpoint, resolve
 from plugind.listen.serve import serve
@@ -46,13 +48,13 @@ from plugind.services.daemon import DaemonService, Identity
 from plugind.services.dependencies import Dependencies
 from plugind.services.effects import EffectsService
 from plugind.services.environment import Environment
-from plugind.services.events import EventsService
+from plugind.services.events import EventsService, deliver
 from plugind.services.guests import GuestHost
 from plugind.services.headless import HeadlessService
 from plugind.services.library import Library
 from plugind.services.permissions import PermissionsService
 from plugind.services.plugins import PluginsService
-from plugind.services.usage import UsageWatch
+from plugind.services.usage import UsageWatch, warning
 from plugind.supervisor import restart, scheduling
 from plugind.supervisor.artefacts import ArtefactCache
 from plugind.supervisor.compiler import CompileLimits, Compiler
@@ -70,6 +72,9 @@ _LEDGER_SECONDS = 5.0
 """How often the uses of permissions are written; a daemon that is killed loses those since."""
 _FAREWELL_SECONDS = 1.0
 """How long clients may take to read their last answers."""
+
+_EVENTS = Permission("events")
+"""What a plugin must have been granted to hear of events."""
 
 _log = structlog.get_logger(__name__)
 
@@ -145,6 +150,7 @@ async def _serve(
     )
     ledger = Ledger(data_dir / "ledger.db", now=time.time)
     windows = WindowFolder(hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16])
+    closing = contextlib.AsyncExitStack()
     try:
         engine = await _default_engine(pool, engines, config.engine)
         identity = Identity(
@@ -161,6 +167,7 @@ async def _serve(
             database=database,
             journal=journal,
             ledger=ledger,
+            data_dir=data_dir,
             store=store,
             incoming=data_dir / "incoming",
             capsule_store=CapsuleStore(data_dir / "capsules", config.capsules),
@@ -177,8 +184,10 @@ async def _serve(
         await parts.catalog.restore()
         parts.changes.close_gap()
         tasks.start_soon(parts.catalog.probe_health)
+        tasks.start_soon(parts.own.keep)
         tasks.start_soon(parts.usage.watch, config.supervision.usage_interval_seconds)
         tasks.start_soon(parts.permissions.keep, _LEDGER_SECONDS)
+        closing.push_async_callback(parts.own.close)
         async with serve(endpoint, parts.connection) as server:
             _announce_ready(endpoint)
             await stop.wait()
@@ -193,6 +202,7 @@ async def _serve(
     finally:
         with anyio.CancelScope(shield=True):
             await pool.stop()
+            await closing.aclose()
             windows.remove()
             cache.close()
             ledger.close()
@@ -234,6 +244,7 @@ class _Parts:
         database: Database,
         journal: Journal,
         ledger: Ledger,
+        data_dir: Path,
         store: PackageStore,
         incoming: Path,
         capsule_store: CapsuleStore,
@@ -246,6 +257,8 @@ class _Parts:
         tasks: anyio.abc.TaskGroup,
         stop: anyio.Event,
     ) -> None:
+        self._config = config
+        self._sessions = sessions
         effects = EffectRegistry(
             lambda plugin_id, ids: sessions.broadcast(
                 "effects.changed", EffectsChanged(plugin_id=plugin_id, effects=ids)
@@ -261,9 +274,11 @@ class _Parts:
             tasks=tasks,
             homes=_homes(environ),
         )
+        self.own = self._own_providers(data_dir, console)
         guests = GuestHost(
             config.providers,
             providers,
+            self.own,
             effects=effects,
             ledger=ledger,
             package=lambda one: self.catalog.get(one).package,
@@ -272,6 +287,7 @@ class _Parts:
             pool=pool,
             host_calls=guests.calls,
             forget=guests.forget,
+            own=self.own,
             effects=effects,
             tasks=tasks,
             announce=Announcer(journal, sessions),
@@ -327,16 +343,34 @@ class _Parts:
             frames=frames,
             console=console,
             capsules=capsules,
-            events=EventsService(),
+            events=EventsService(self.catalog, self.own.events),
             headless=self.headless,
         )
-        self._config = config
-        self._sessions = sessions
         self._pace = pace
         self._tasks = tasks
 
     async def _find(self, plugin_id: str, wanted: str) -> Path:
         return await self._dependencies.find(plugin_id, wanted)
+
+    def _own_providers(self, data_dir: Path, console: Console) -> OwnProviders:
+        """Make what the daemon itself provides; it asks the catalog, which comes later, when it is asked."""
+        timeout = self._config.supervision.hook_timeout_seconds
+        surroundings = Surroundings(
+            package=lambda plugin_id: self.catalog.get(plugin_id).package,
+            project=self._sessions.project_folder,
+            limit=lambda plugin_id: self.catalog.get(plugin_id).installed.limits.storage_bytes,
+            warn=lambda plugin_id, used, limit: self._sessions.broadcast(
+                "plugins.resourceWarning", warning(plugin_id, "storageBytes", used, limit)
+            ),
+            console=console.add,
+            events=Ways(
+                deliver=lambda plugin_id, params: deliver(self.catalog, plugin_id, params, timeout=timeout),
+                allowed=lambda plugin_id: _EVENTS in self.catalog.get(plugin_id).granted,
+                tell_clients=lambda event: self._sessions.broadcast("events.emitted", event),
+                console=console.add,
+            ),
+        )
+        return OwnProviders(data_dir, surroundings, open_stores=self._config.storage_files)
 
     def connection(self) -> Connection:
         """Make the protocol of one connection."""

@@ -171,6 +171,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     log_format: LogFormat = "console"
     exit_with_stdin: bool = False
     drain_seconds: float = 5.0
+    storage_files: Annotated[int, Meta(ge=1)] = 32
+    """Storage files of plugins that are open at once."""
     console_messages: int = 2000
     """How many console messages are kept, per plugin."""
     changes_kept: Annotated[int, Meta(ge=1, le=100_000)] = 1000

@@ -79,9 +79,15 @@ class Calls(ABC):
         )
         return await self._ask("plugins.install", params, m.InstallResult)
 
-    async def uninstall(self, plugin_id: str) -> m.PluginInfo:
-        """Stop and remove a plugin."""
-        return await self._ask("plugins.uninstall", m.PluginId(plugin_id=plugin_id), m.PluginInfo)
+    async def uninstall(self, plugin_id: str, *, keep_data: bool = False) -> m.PluginInfo:
+        """Stop and remove a plugin.
+
+        Args:
+            plugin_id: Which.
+            keep_data: Keep its storage and its private folder, for when it is installed again.
+        """
+        params = m.Uninstall(plugin_id=plugin_id, keep_data=keep_data)
+        return await self._ask("plugins.uninstall", params, m.PluginInfo)
 
     async def load(self, plugin_id: str) -> m.PluginInfo:
         """Start the plugin's worker and load its module."""
@@ -285,9 +291,16 @@ class Calls(ABC):
 
     # --- events
 
-    async def events_publish(self, name: str, payload: Any = None) -> None:
-        """Tell plugins something, as the editor; ``payload`` is any JSON value."""
-        await self._ask("events.publish", m.PublishEvent(name=name, payload=_raw(payload)), msgspec.Raw)
+    async def events_publish(self, name: str, payload: Any = None, *, plugin_id: str | None = None) -> None:
+        """Tell plugins something, as the editor.
+
+        Args:
+            name: Without ``/``, such as ``timeline.selectionChange``.
+            payload: Any JSON value.
+            plugin_id: Tell only this plugin, whether it asked for it or not.
+        """
+        params = m.PublishEvent(name=name, payload=_raw(payload), plugin_id=plugin_id)
+        await self._ask("events.publish", params, msgspec.Raw)
 
     # --- a host without an editor
 

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 import anyio
@@ -185,6 +186,12 @@ class Sessions:
         self._sessions[session.number] = session
         session.on_close(partial(self._forget, session.number))
         return session
+
+    def project_folder(self) -> Path | None:
+        """Return the folder of the open project: the newest client's that has one, a fallback's where no other has."""
+        able = [one for one in reversed(self._sessions.values()) if one.project is not None]
+        chosen = next((one for one in able if not one.fallback), able[0] if able else None)
+        return None if chosen is None or chosen.project is None else Path(chosen.project.path)
 
     def broadcast(self, method: str, params: Any) -> None:
         """Tell all clients something; encoded once.

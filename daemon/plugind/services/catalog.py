@@ -93,6 +93,7 @@ class Catalog:
                 self.runtimes[record.plugin_id] = self._runtime(installed)
         await self._installer.collect()
         await self._installer.label_missing()
+        await self._environment.own.settle(frozenset(record.plugin_id for record in records))
         self._prefer()
 
     def _runtime(self, installed: Installed) -> Runtime:
@@ -418,15 +419,23 @@ class Catalog:
             runtime.record(record, self._installer.limits(runtime.installed.manifest, record))
             return runtime
 
-    async def uninstall(self, plugin_id: str) -> Runtime:
+    async def uninstall(self, plugin_id: str, *, keep_data: bool = False) -> Runtime:
         """Stop a plugin and remove it, with all versions that are kept.
+
+        Args:
+            plugin_id: Which.
+            keep_data: Keep its storage and its private folder, for when it is installed again.
 
         Raises:
             PluginNotFound: It is not installed.
         """
         async with self._change(plugin_id):
             runtime = self.get(plugin_id)
+            if not keep_data:
+                await self._environment.own.doom(plugin_id)
             await runtime.remove(partial(anyio.to_thread.run_sync, self._database.remove, plugin_id))
+            if not keep_data:
+                await self._environment.own.remove(plugin_id)
             del self.runtimes[plugin_id]
             self._kept.pop(plugin_id, None)
             self.held.taken(runtime)

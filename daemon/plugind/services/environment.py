@@ -8,6 +8,7 @@ import anyio.abc
 import msgspec
 
 from plugind.host.effects import EffectRegistry
+from plugind.host.own import OwnProviders
 from plugind.policy.plan import LaunchPlan
 from plugind.registry.records import Record
 from plugind.services.capsules import Capsules
@@ -60,6 +61,8 @@ class Environment(msgspec.Struct, frozen=True):
     host_calls: HostCalls
     forget: Callable[[str], None]
     """Drops what a plugin that is not loaded any more has left at others: effects, panels, menu items."""
+    own: OwnProviders
+    """What the daemon itself provides to plugins."""
     effects: EffectRegistry
     tasks: anyio.abc.TaskGroup
     """Where workers are brought back; ends with the daemon."""

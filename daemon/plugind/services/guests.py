@@ -9,6 +9,7 @@ from plugind.host.caller import Answer, Caller
 from plugind.host.editor import Editor
 from plugind.host.effects import EffectRegistry
 from plugind.host.instances import EffectInstances
+from plugind.host.own import OwnProviders
 from plugind.host.providers import Providers
 from plugind.host.router import HostRouter, Turn
 from plugind.host.ui import PluginUi
@@ -25,6 +26,7 @@ class GuestHost:
     Args:
         settings: How editors are dealt with.
         providers: Who provides what.
+        own: What the daemon itself provides.
         effects: What plugins have registered.
         ledger: Where the use of permissions is counted.
         package: Where a plugin's package lies.
@@ -34,6 +36,7 @@ class GuestHost:
         self,
         settings: ProviderSettings,
         providers: Providers,
+        own: OwnProviders,
         *,
         effects: EffectRegistry,
         ledger: Ledger,
@@ -43,12 +46,15 @@ class GuestHost:
         self._ledger = ledger
         self._instances = EffectInstances(effects)
         self._ui = ui = PluginUi(providers, package)
-        own: dict[str, Answer] = {
+        self._own = own
+        answers: dict[str, Answer] = {
+            **own.answers,
             "effects.register": self._register,
             "effects.create": self._instances.create,
             "system.getInfo": system.info,
         }
         turns = {
+            **own.turns,
             "effects.applyToClip": Turn(request=self._instances.resolve),
             "ui.createPanel": Turn(request=ui.panel_wanted, result=ui.panel_shown),
             "ui.closePanel": Turn(request=ui.panel_unwanted),
@@ -59,12 +65,13 @@ class GuestHost:
             commit_seconds=settings.commit_seconds,
             rollback_hold_seconds=settings.rollback_hold_seconds,
         )
-        router = HostRouter(Editor(providers), own, turns=turns, used=self._used)
+        router = HostRouter(Editor(providers), answers, turns=turns, used=self._used)
         self.calls = HostCalls(router, Transactions(providers, patience))
 
     def forget(self, plugin_id: str) -> None:
         """Drop what a plugin that is not loaded any more has left at others."""
         self._effects.forget(plugin_id)
+        self._own.forget(plugin_id)
         self._instances.forget(plugin_id)
         self._ui.forget(plugin_id)
 

@@ -25,6 +25,7 @@ from plugind_protocol.methods import (
     Rollback,
     SetResourceLimits,
     State,
+    Uninstall,
     Versions,
 )
 
@@ -81,9 +82,9 @@ class PluginsService:
             held_update=runtime.held,
         )
 
-    async def uninstall(self, _session: Session, params: PluginId) -> PluginInfo:
-        """Stop and remove a plugin."""
-        runtime = await self._catalog.uninstall(params.plugin_id)
+    async def uninstall(self, _session: Session, params: Uninstall) -> PluginInfo:
+        """Stop and remove a plugin, and what it keeps unless that shall stay."""
+        runtime = await self._catalog.uninstall(params.plugin_id, keep_data=params.keep_data)
         await self._permissions.forget(params.plugin_id)
         return replace(runtime.info(), state=State.NOT_INSTALLED)
 

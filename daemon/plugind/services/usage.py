@@ -13,7 +13,7 @@ from plugind.supervisor import resources
 from plugind.supervisor.worker import Worker
 from plugind_protocol.methods import ResourceWarning as Warning_
 
-Resource = Literal["memoryBytes", "cpuSeconds"]
+Resource = Literal["memoryBytes", "cpuSeconds", "storageBytes"]
 
 
 class UsageWatch:
@@ -57,15 +57,7 @@ class UsageWatch:
             key = (runtime.plugin_id, worker.pid, resource)
             near = limits.warns(used, limit, warned=key in self._warned)
             if near and limit is not None and key not in self._warned:
-                self._warn(
-                    Warning_(
-                        plugin_id=runtime.plugin_id,
-                        resource=resource,
-                        used=used,
-                        limit=limit,
-                        at=dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
-                    )
-                )
+                self._warn(warning(runtime.plugin_id, resource, used, limit))
             (self._warned.add if near else self._warned.discard)(key)
 
     def _usage(self, runtime: Runtime, worker: Worker) -> Iterator[tuple[Resource, float, float | None]]:
@@ -77,6 +69,12 @@ class UsageWatch:
             cpu = [one.cpu_seconds for one in in_force]
             yield "memoryBytes", max(0, used.private_bytes - worker.base_bytes), _together(memory)
             yield "cpuSeconds", used.cpu_seconds, _together(cpu)
+
+
+def warning(plugin_id: str, resource: Resource, used: float, limit: float) -> Warning_:
+    """Return the warning that a plugin has used most of what it may use."""
+    at = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
+    return Warning_(plugin_id=plugin_id, resource=resource, used=used, limit=limit, at=at)
 
 
 def _together(each: list[int | None]) -> int | None:
