@@ -55,6 +55,7 @@ class Need(enum.Enum):
 
     READ = "file.read"
     WRITE = "file.write"
+    MEDIA = "media.read"
 
 
 class Located(msgspec.Struct, frozen=True):
@@ -98,19 +99,28 @@ def locate(path: str, *, plugin_id: str, windows: bool = False) -> Located:
     return Located(place, parts if place is Place.PRIVATE else parts[1:], path)
 
 
-def needed(located: Located, need: Need) -> Permission | None:
+def needed(path: str, need: Need, *, windows: bool = False) -> Permission | None:
     """Return the permission that it takes to do something with a file.
 
     Args:
-        located: With which.
+        path: As the plugin gave it.
         need: What is to be done.
+        windows: As for `locate`.
 
     Returns:
-        The permission for this path; None for a plugin's own package, and for what the user picked.
+        The permission for this path; None for a plugin's own package, and for what the user picked. For what is no path
+        it is one that no scope covers: who may not ask is not told how.
     """
-    if located.place in (Place.ASSETS, Place.PICKED):
-        return None
-    return Permission(need.value, located.virtual or None)
+    try:
+        located = locate(path, plugin_id="", windows=windows)
+    except InvalidParams:
+        return Permission(need.value)
+    return None if free(located) else Permission(need.value, located.virtual or None)
+
+
+def free(located: Located) -> bool:
+    """Whether reading something takes no permission: a plugin's own package, and what the user picked for it."""
+    return located.place in (Place.ASSETS, Place.PICKED)
 
 
 def allowed(virtual: str, need: Need, granted: frozenset[Permission]) -> bool:

@@ -133,7 +133,7 @@ METHODS: Final = (
         scope="path",
         provider="daemon",
         errors=("NotFound", "TooLarge"),
-        example=Example({"path": "assets/warm.cube"}, {"data": "LUT_3D_SIZE 2\n", "encoding": "utf8", "size": 14}),
+        example=Example({"path": "looks/warm.cube"}, {"data": "LUT_3D_SIZE 2\n", "encoding": "utf8", "size": 14}),
     ),
     HostMethod(
         "file.write",

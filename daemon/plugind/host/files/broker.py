@@ -84,9 +84,9 @@ class FileBroker:
     # --- permissions ------------------------------------------------------------------------------------------
 
     @staticmethod
-    def needed(need: Need, caller: Caller, params: Any) -> Permission | None:
+    def needed(need: Need, _caller: Caller, params: Any) -> Permission | None:
         """Return the permission that params with a ``path`` take."""
-        return rules.needed(_locate(caller, params.path), need)
+        return rules.needed(params.path, need, windows=_WINDOWS)
 
     # --- methods ----------------------------------------------------------------------------------------------
 
@@ -189,9 +189,7 @@ class FileBroker:
             found, truncated = tree.scan(site.parts, recursive=params.recursive, most=MAX_ENTRIES)
             entries = [_entry(one, located) for one in found]
             readable = [
-                one
-                for one in entries
-                if rules.needed(located, Need.READ) is None or rules.allowed(one.path, Need.READ, caller.granted)
+                one for one in entries if rules.free(located) or rules.allowed(one.path, Need.READ, caller.granted)
             ]
             return api.FolderEntries(entries=readable, truncated=truncated)
 

@@ -12,6 +12,7 @@ from plugind.host.files.broker import FileBroker
 from plugind.host.files.picked import Picks
 from plugind.host.threads import HostThreads
 from plugind.policy import files as rules
+from plugind.policy.files import Need
 from plugind_protocol.errors import HostUnavailable
 from plugind_protocol.host import timeline, ui
 from plugind_protocol.permissions import Permission
@@ -43,13 +44,11 @@ class Paths:
         A scope is matched with the path in the plugin's tree. For its own package and for what the user picked any
         scope will do; for absolute paths and URLs none.
         """
-        name = "media.read"
+        unscoped = Permission(Need.MEDIA.value)
         if foreign(params.path):
-            return Permission(name)
-        located = rules.locate(params.path, plugin_id=caller.plugin_id, windows=os.name == "nt")
-        if located.place in (rules.Place.ASSETS, rules.Place.PICKED):
-            return next((have for have in caller.granted if have.name == name), Permission(name))
-        return Permission(name, located.virtual or None)
+            return unscoped
+        needed = rules.needed(params.path, Need.MEDIA, windows=os.name == "nt")
+        return needed or next((have for have in caller.granted if have.name == Need.MEDIA.value), unscoped)
 
     async def media_request(self, caller: Caller, params: Any) -> Any:
         """Return params with the real path."""
