@@ -64,6 +64,7 @@ from plugind.supervisor.windows import WindowFolder
 from plugind_protocol import PROTOCOL_VERSION, ranges
 from plugind_protocol.errors import PackageInvalid
 from plugind_protocol.methods import EffectsChanged, RecoveryInfo, SandboxInfo, UpdateHeld
+from plugind_protocol.permissions import Permission
 from plugind_protocol.worker import ZygoteReady
 
 _SHORTEST_HOOK_SECONDS = 0.25
