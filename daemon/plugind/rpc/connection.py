@@ -192,7 +192,7 @@ class Connection(asyncio.Protocol):
             self._unfinished.start()
 
     def _too_slow(self) -> None:
-        if not self._reading:  # it is us
+        if not self._reading or self._has_more:  # it is us
             self._unfinished.start()
             return
         seconds = self._limits.header_idle_seconds

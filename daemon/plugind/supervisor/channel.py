@@ -100,7 +100,7 @@ class Channel(asyncio.Protocol):
         return bool(self._unread or self._pieces)
 
     def rest(self, seconds: float) -> None:
-        """Look at nothing more for a while: the worker says too much."""
+        """Look at nothing more for a while once this slice is over: the worker says too much."""
         self._rest_seconds = seconds
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -143,14 +143,12 @@ class Channel(asyncio.Protocol):
     def _work(self, until: float) -> bool:
         """Hand out messages, then let others have their turn; return whether there are more, or a rest is wanted."""
         unread, pieces = self._unread, self._pieces
-        while not self._rest_seconds:
+        while unread or pieces:
             if unread:
                 self._on_message(*unread.popleft())
-            elif pieces:
+            else:
                 self._feed(pieces.popleft())
-            if not unread and not pieces:
-                break
-            if now() >= until:
+            if (unread or pieces) and now() >= until:
                 return True
         return self._rest_seconds > 0
 
