@@ -24,6 +24,8 @@ from plugind_protocol import errors
 
 pytestmark = pytest.mark.process
 
+GUEST = "all-methods"
+
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
@@ -269,3 +271,69 @@ def test_it_dies_with_the_daemon(start: Start, project: Path) -> None:
     daemon.process.kill()
     _, alive = psutil.wait_procs(children, timeout=5)
     assert alive == []
+
+
+# --- transactions
+
+
+@pytest.mark.parametrize("how", ["editAndFail", "editAndCrash", "editAndSpin"])
+def test_edits_of_a_call_that_fails_are_taken_back(start: Start, plugins: Path, project: Path, how: str) -> None:
+    daemon = start("--host", "headless", "--project", str(project))
+    before = project.read_bytes()
+    with Client.connect(daemon.socket) as client:
+        client.install(str(plugins / GUEST), grant="requested")
+        edit = {"media": "project/clip.mp4", "start": 10.0}
+        with pytest.raises((errors.PluginError, errors.Trap, errors.Timeout)):
+            client.call_plugin(GUEST, how, args=edit, timeout_ms=2000)
+        state = client.headless_state()
+        assert [one.name for one in state.timeline.tracks[0].clips] == ["beach"]
+        assert state.transactions == 0
+        assert project.read_bytes() == before
+        client.call_plugin(GUEST, "edit", args=edit)
+    assert clips(project) == [("beach", 2.0, 4.0), ("clip", 10.0, 12.0)]
+
+
+def test_edits_of_a_worker_that_is_killed_are_taken_back(start: Start, plugins: Path, project: Path) -> None:
+    daemon = start("--host", "headless", "--project", str(project))
+    before = project.read_bytes()
+    with client_of(daemon) as client, client_of(daemon) as watching:
+        client.install(str(plugins / GUEST), grant="requested")
+        worker = client.load(GUEST).pid
+        assert worker is not None
+
+        def kill_amid_the_edit() -> None:
+            wait_until(lambda: watching.headless_state().transactions == 1)
+            os.kill(worker, signal.SIGKILL)
+
+        killer = threading.Thread(target=kill_amid_the_edit)
+        killer.start()
+        with pytest.raises(errors.WorkerCrashed):
+            client.call_plugin(GUEST, "editAndSpin", args={"media": "project/clip.mp4", "start": 10.0})
+        killer.join()
+        wait_until(lambda: watching.headless_state().transactions == 0)
+        assert [clip.name for clip in client.headless_state().timeline.tracks[0].clips] == ["beach"]
+    assert project.read_bytes() == before
+
+
+def test_a_host_that_dies_amid_a_transaction_leaves_the_file_as_it_was(
+    start: Start, plugins: Path, project: Path
+) -> None:
+    daemon = start("--host", "headless", "--project", str(project))
+    before = project.read_bytes()
+    with client_of(daemon) as client, client_of(daemon) as watching:
+        client.install(str(plugins / GUEST), grant="requested")
+
+        def kill_amid_the_edit() -> None:
+            wait_until(lambda: watching.headless_state().transactions == 1)
+            os.kill(host_pid(daemon), signal.SIGKILL)
+
+        killer = threading.Thread(target=kill_amid_the_edit)
+        killer.start()
+        with pytest.raises(errors.HostUnavailable, match="left in the middle of the call"):
+            client.call_plugin(GUEST, "editAndSpin", args={"media": "project/clip.mp4", "start": 10.0}, timeout_ms=5000)
+        killer.join()
+        wait_until(lambda: daemon.log.read_text().count("headless host is ready") == 2)
+        assert [clip.name for clip in client.headless_state().timeline.tracks[0].clips] == ["beach"]
+        assert project.read_bytes() == before
+        client.call_plugin(GUEST, "edit", args={"media": "project/clip.mp4", "start": 10.0})
+    assert clips(project) == [("beach", 2.0, 4.0), ("clip", 10.0, 12.0)]
