@@ -1,6 +1,8 @@
 """The whole system without an editor: a real project, real media, and a guest that uses the whole host API."""
 
+import base64
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -21,6 +23,7 @@ from tests.integration.test_daemon import refused
 
 from plugind_client import Client
 from plugind_protocol import errors
+from plugind_protocol.host import HOST_METHODS
 
 pytestmark = pytest.mark.process
 
@@ -271,6 +274,68 @@ def test_it_dies_with_the_daemon(start: Start, project: Path) -> None:
     daemon.process.kill()
     _, alive = psutil.wait_procs(children, timeout=5)
     assert alive == []
+
+
+# --- the whole host API
+
+
+def test_every_host_method_on_a_real_project(start: Start, plugins: Path, project: Path, tmp_path: Path) -> None:
+    answers = tmp_path / "answers.json"
+    answers.write_text(json.dumps([{"title": "Go *", "button": "On", "values": {"how": "fast"}}]))
+    daemon = start("--host", "headless", "--project", str(project), "--dialogs", str(answers))
+    with Client.connect(daemon.socket) as client:
+        client.install(str(plugins / GUEST), grant="requested")
+        client.headless_set(current_time=1.48)
+        toured = client.call_plugin(GUEST, "tour", args={"media": "project/clip.mp4"})
+        state = client.headless_state()
+    assert set(HOST_METHODS) <= set(toured)
+    assert {name: answer for name, answer in toured.items() if isinstance(answer, dict) and "error" in answer} == {}
+    assert toured["media.getInfo"]["streams"][0]["codec"] == "h264"
+    assert (toured["media.getInfo"]["duration"], toured["media.getInfo"]["path"]) == (2.0, "project/clip.mp4")
+    assert base64.b64decode(toured["media.generateThumbnail"]["data"]).startswith(b"\xff\xd8\xff")
+    assert toured["timeline.getCurrentTime"] == {"seconds": 1.48, "timecode": "00:00:01:12", "fps": 25.0}
+    (track,) = toured["timeline.getState"]["tracks"]
+    assert [(one["name"], one["start"], one["duration"]) for one in track["clips"]] == [
+        ("toured", 0.52, 0.24),
+        ("beach", 2.0, 2.0),
+    ]
+    assert track["clips"][0]["source"] == "project/clip.mp4"
+    assert track["clips"][0]["metadata"] == {"tour": [1, 2]}
+    (effect,) = track["clips"][0]["effects"]
+    assert (effect["effectId"], effect["pluginId"], effect["params"]) == ("glow", GUEST, {"radius": 4})
+    assert toured["ui.showDialog"] == {"button": "On", "values": {"how": "fast"}}
+    assert (toured["ui.pickFile"], toured["ui.pickDirectory"]) == ({"files": []}, {"directory": None})
+    assert [one.message for one in state.notifications] == ["Toured"]
+    assert [(one.id, one.menu) for one in state.menu] == [("grade", "Clip")]
+    assert ([one.title for one in state.questions], state.panels) == (["Go on?", "Choose a look", "Where to"], [])
+    assert (state.project, state.transactions, state.unconfined) == (str(project), 0, [])
+    assert clips(project) == [("toured", 0.52, 0.76), ("beach", 2.0, 4.0)]
+    saved = otio.adapters.read_from_file(str(project)).tracks[0][1]
+    assert saved.effects[0].metadata["plugind"]["params"]["radius"] == 4
+
+
+def test_what_people_do_reaches_plugins(start: Start, plugins: Path, project: Path) -> None:
+    daemon = start("--host", "headless", "--project", str(project))
+    with client_of(daemon) as client:
+        client.install(str(plugins / GUEST), grant="requested")
+        client.activate(GUEST)
+        toured = client.call_plugin(GUEST, "tour", args={"media": "project/clip.mp4"})
+        clip = toured["timeline.updateClip"]["clip"]
+        client.headless_set(selection=[clip["id"]])
+        client.headless_choose_menu("grade")
+        heard: list[Any] = []
+
+        def both() -> bool:
+            heard[:] = client.call_plugin(GUEST, "heard")
+            return len(heard) == 2
+
+        wait_until(both)
+        assert [(one["name"], one["payload"]) for one in heard][1] == ("ui.menu", {"id": "grade"})
+        assert heard[0]["name"] == "timeline.selectionChange"
+        assert [one["id"] for one in heard[0]["payload"]] == [clip["id"]]
+        assert client.call_plugin(GUEST, "tour", args={"media": "project/clip.mp4"})["timeline.addClip"]["error"]
+        with pytest.raises(errors.InvalidParams, match="there is no menu item 'burn'"):
+            client.headless_choose_menu("burn")
 
 
 # --- transactions

@@ -68,9 +68,9 @@ async def _serve(
     stream = await anyio.abc.UNIXSocketStream.from_socket(sock)
     clients: list[AsyncClient] = []
 
-    async def publish(name: str, payload: Any) -> None:
+    async def publish(name: str, payload: Any, plugin_id: str | None) -> None:
         try:
-            await clients[0].call("events.publish", {"name": name, "payload": payload})
+            await clients[0].events_publish(name, payload, plugin_id=plugin_id)
         except PlugindError as exc:
             _say(f"{name} was not published: {exc.message}")
 

@@ -22,8 +22,8 @@ from plugind_protocol.host import effects, media, ui
 from plugind_protocol.host import timeline as wire
 from plugind_protocol.table import Empty
 
-Publish = Callable[[str, Any], Awaitable[None]]
-"""Name and payload of an editor's event, for plugins."""
+Publish = Callable[[str, Any, str | None], Awaitable[None]]
+"""Name and payload of an editor's event, and for which plugin: None for all that have asked for it."""
 
 _ABOUT_THE_CALL: Final = ("pluginId", "transaction")
 
@@ -253,11 +253,11 @@ class Host:
         if asked.current_time is not None:
             self._current_time = asked.current_time
         if asked.selection is not None:
-            await self._publish("timeline.selectionChange", self._selected(self._journal.committed))
+            await self._publish("timeline.selectionChange", self._selected(self._journal.committed), None)
 
     async def _choose_menu(self, _who: Who, asked: ChooseMenu) -> None:
         item = self._desk.item(asked.id, asked.plugin_id)
-        await self._publish("ui.menu", {"id": item.id, "pluginId": item.plugin_id})
+        await self._publish("ui.menu", {"id": item.id}, item.plugin_id)
 
     def _reload(self, _who: Who, _asked: Empty) -> None:
         if self._file is None:

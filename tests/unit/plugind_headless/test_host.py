@@ -24,7 +24,7 @@ class Editor:
 
     def __init__(self, path: Path, decoder: Decoder) -> None:
         self.said: list[str] = []
-        self.published: list[tuple[str, Any]] = []
+        self.published: list[tuple[str, Any, str | None]] = []
         self.path = path
         file, opened = project.open_project(path)
         self.host = Host(
@@ -47,8 +47,8 @@ class Editor:
         state = await self.ask("timeline.getState", plugin)
         return {clip["name"]: clip for track in state["tracks"] for clip in track["clips"]}
 
-    async def _publish(self, name: str, payload: Any) -> None:
-        self.published.append((name, msgspec.to_builtins(payload)))
+    async def _publish(self, name: str, payload: Any, plugin_id: str | None) -> None:
+        self.published.append((name, msgspec.to_builtins(payload), plugin_id))
 
 
 @pytest.fixture
@@ -143,8 +143,8 @@ async def test_playhead_selection_and_menu(editor: Editor) -> None:
     await editor.ask("ui.addMenuItem", id="go", label="Go")
     await editor.host.answer("headless.chooseMenu", {"id": "go"})
     assert editor.published == [
-        ("timeline.selectionChange", [selected]),
-        ("ui.menu", {"id": "go", "pluginId": "p"}),
+        ("timeline.selectionChange", [selected], None),
+        ("ui.menu", {"id": "go"}, "p"),
     ]
     await editor.ask("timeline.removeClip", clipId="a")
     assert await editor.ask("timeline.getSelectedClips") == {"clips": []}

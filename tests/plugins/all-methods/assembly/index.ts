@@ -76,6 +76,7 @@ function aboutTheMachine(): void {
   ask("file.read", '{"path":"notes/today.txt"}');
   ask("file.stat", '{"path":"notes/today.txt"}');
   ask("file.list", '{"path":"notes"}');
+  ask("file.remove", '{"path":"notes/today.txt"}');
   ask("events.on", '{"name":"timeline.*"}');
   ask("events.on", '{"name":"ui.menu"}', "events.on again");
   ask("events.emit", '{"name":"toured","payload":{"stops":3}}');
