@@ -14,7 +14,7 @@ MODULES ?= 300
 MINUTES ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help setup wasmer run test hostile crashes soak check format generate examples bench docs package lock clean
+.PHONY: help setup wasmer run test hostile crashes soak check platforms format generate examples bench docs package lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -32,8 +32,8 @@ test: $(VENV)/dev ## Run the tests with branch coverage
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-hostile: $(VENV)/hostile ## Attack it: all threats, generated modules, fuzzing (FUZZ_SECONDS=60 MODULES=300 WRITE=1)
-	$(BIN)/python -m tests.hostile --fuzz-seconds $(FUZZ_SECONDS) --modules $(MODULES) $(if $(WRITE),--write) -- $(PYTEST_ARGS)
+hostile: $(VENV)/hostile ## Attack it: all threats, generated modules, fuzzing (FUZZ_SECONDS=60 MODULES=300 WRITE=1 AS=nobody)
+	$(BIN)/python -m tests.hostile --fuzz-seconds $(FUZZ_SECONDS) --modules $(MODULES) $(if $(WRITE),--write) $(if $(AS),--as $(AS)) -- $(PYTEST_ARGS)
 
 crashes: $(VENV)/dev ## Kill whatever writes files at each of its steps, and look at what is left (minutes)
 	$(BIN)/python -m tests.crashes
@@ -45,10 +45,12 @@ check: $(VENV)/dev ## Format, lint, types, import rules, generated files
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy $(PACKAGES:%=-p %)
-	$(BIN)/mypy --platform darwin -m plugind_worker.sandbox.darwin
 	$(BIN)/mypy --platform win32 -m plugind_worker.sandbox.windows
 	$(BIN)/lint-imports
 	$(BIN)/python protocol/generate.py --check
+
+platforms: $(VENV)/dev ## Check the types of all packages as on macOS (with a cache of its own)
+	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin $(PACKAGES:%=-p %)
 
 format: $(VENV)/dev ## Format the code and apply safe fixes
 	$(BIN)/ruff format $(SOURCES)

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
+from plugind_protocol import kernel
 from plugind_protocol.errors import Timeout
 from plugind_protocol.worker import CONTROL, Order
 
@@ -178,7 +179,7 @@ class Control:
         while len(data) < CONTROL.size:
             space = socket.CMSG_SPACE(4 * descriptors.itemsize)
             try:
-                part, ancillary, _, _ = self._sock.recvmsg(CONTROL.size - len(data), space, socket.MSG_CMSG_CLOEXEC)
+                part, ancillary, _, _ = self._sock.recvmsg(CONTROL.size - len(data), space, kernel.CLOSE_ON_EXEC)
             except ConnectionResetError:
                 return None
             if not part:

@@ -4,6 +4,7 @@ It works for root and for ordinary users alike. A layer that a system lacks is n
 may run without it is the supervisor's decision.
 """
 
+import contextlib
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -157,12 +158,10 @@ class _Report(msgspec.Struct, frozen=True):
 
 
 def _empty_root() -> int | None:
-    if sys.platform != "linux":
-        return None
-    try:
-        return namespaces.empty_root()
-    except OSError:
-        return None  # its layer is reported as missing
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):  # its layer is reported as missing
+            return namespaces.empty_root()
+    return None
 
 
 def _reason(error: Exception) -> str:

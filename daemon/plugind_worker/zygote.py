@@ -20,7 +20,7 @@ from plugind_worker import child, engine
 from plugind_worker.engine.base import Engine
 from plugind_worker.lockdown import Ground
 from plugind_worker.sandbox import process
-from plugind_worker.sandbox.linux import privileges
+from plugind_worker.sandbox.linux import privileges, syscall
 
 MAX_DATAGRAM: Final = 64 * 1024
 _DESCRIPTORS: Final = 3
@@ -127,7 +127,7 @@ class Zygote:
             return None, Spawned(number=order.number, pid=0, error=f"cannot fork: {error.strerror}")
         if pid == 0:
             _become(lambda: child.run(self._engine, order, descriptors, parent=parent, ground=self._ground))
-        return os.pidfd_open(pid), Spawned(number=order.number, pid=pid)
+        return syscall.pidfd_open(pid), Spawned(number=order.number, pid=pid)
 
     def _fault(self, order: Spawn, descriptors: Sequence[int]) -> str:
         """Say what is wrong with an order, if anything is."""

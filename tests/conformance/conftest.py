@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from tests.conformance.differences import expected
 from tests.conformance.running import Host, Running, Start
-from tests.harness.engines import ENGINES, Expect, found, require
+from tests.harness.engines import Expect, found, require
+from tests.hostile.rows import ENGINES
 
 from plugind.pace import Pace
 from plugind.policy.plan import LaunchPlan

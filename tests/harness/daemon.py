@@ -20,16 +20,22 @@ class Daemon:
         folder: Where its socket and data go.
         arguments: Further command line arguments.
         program: How the interpreter is told to run a daemon.
+        enter: A command that runs another one, somewhere else.
     """
 
     def __init__(
-        self, folder: Path, *arguments: str, program: Sequence[str] = ("-m", "plugind"), **popen: object
+        self,
+        folder: Path,
+        *arguments: str,
+        program: Sequence[str] = ("-m", "plugind"),
+        enter: Sequence[str] = (),
+        **popen: object,
     ) -> None:
         self.socket = folder / "plugind.sock"
         self.data_dir = folder / "data"
         self.log = folder / "daemon.log"
         paths = ["--socket", str(self.socket), "--data-dir", str(self.data_dir)]
-        command = [sys.executable, *program, *paths]
+        command = [*enter, sys.executable, *program, *paths]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*command, *arguments], stdout=subprocess.PIPE, stderr=log, text=True, **popen

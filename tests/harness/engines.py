@@ -6,16 +6,15 @@ each of them; `pytest_generate_tests` is a hook for the ``conftest.py`` of such 
 
 import functools
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Any
 
 import anyio
 import pytest
 from tests.conformance.differences import expected
-from tests.hostile.rows import BY_KEY
+from tests.hostile.rows import BY_KEY, ENGINES
 
 from plugind.supervisor.engines import Engines
 
-ENGINES: Final = ("wasmtime", "wasmer")
 Expect = Callable[[str], Any]
 """What the engine under test is to do, where the engines differ."""
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.harness.daemon import ROOT, Daemon
-from tests.harness.engines import ENGINES
+from tests.hostile.rows import ENGINES
 
 from plugind_client import AsyncClient
 

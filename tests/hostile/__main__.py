@@ -9,6 +9,7 @@ import importlib.metadata
 import os
 import platform
 import re
+import subprocess
 import sys
 import time
 
@@ -24,10 +25,13 @@ def main() -> int:
     """Run, print, write."""
     parser = argparse.ArgumentParser(prog="make hostile", description=__doc__)
     parser.add_argument("--write", action="store_true", help="put the table into docs/threat-model.md")
+    parser.add_argument("--as", dest="user", help="an ordinary user to run as, where root runs this: a name or number")
     parser.add_argument("--fuzz-seconds", type=int, default=60, help="guided fuzzing, all targets together")
     parser.add_argument("--modules", type=int, default=300, help="how many modules are generated")
     parser.add_argument("pytest", nargs="*", help="further arguments of pytest")
     given = parser.parse_args()
+    if given.user:
+        return _as_another_user(given)
     os.environ |= {"HOSTILE_FUZZ_SECONDS": str(given.fuzz_seconds), "HOSTILE_MODULES": str(given.modules)}
     table = Table()
     began = time.monotonic()
@@ -39,6 +43,12 @@ def main() -> int:
         filled = f"{conditions}.\n\n{table.markdown()}\n"
         PAGE.write_text(_BETWEEN.sub(lambda found: f"{found[1]}{filled}{found[2]}", text), encoding="utf-8")
     return 0 if status == pytest.ExitCode.OK and table.holds() else 1
+
+
+def _as_another_user(given: argparse.Namespace) -> int:
+    command = [sys.executable, "-m", "tests.hostile.ordinary", given.user]
+    figures = ["--fuzz-seconds", str(given.fuzz_seconds), "--modules", str(given.modules)]
+    return subprocess.run([*command, *figures, "--", *given.pytest], cwd=ROOT, check=False).returncode
 
 
 def describe() -> str:

@@ -6,6 +6,8 @@ all of them, and a row that no test shows fails it.
 
 from typing import Final, NamedTuple
 
+ENGINES: Final = ("wasmtime", "wasmer")
+"""What rows are shown on that an engine has a part in; the first one is the default."""
 Key = tuple[str, str]
 
 

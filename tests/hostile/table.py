@@ -9,9 +9,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from tests.harness.engines import ENGINES
 from tests.harness.skips import reason
-from tests.hostile.rows import BY_KEY, ROWS, Key, Row
+from tests.hostile.rows import BY_KEY, ENGINES, ROWS, Key, Row
 
 Line = tuple[Key, str]
 """A row, and the engine it is shown on; none where no engine has a part in it."""

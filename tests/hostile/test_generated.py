@@ -51,13 +51,17 @@ NUMBERS: Final[dict[str, Sequence[Any]]] = {
 @pytest.fixture(scope="session")
 def modules(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Generated modules; built and run once."""
-    if shutil.which("cargo") is None:
-        pytest.skip("needs cargo, to build the generator")
-    command = ["cargo", "build", "--release", "--locked", "--quiet"]
-    subprocess.run([*command, "--target-dir", str(BUILD)], cwd=GENERATOR, check=True, timeout=600)
+    built = BUILD / "release" / "smith"
+    sources = [path.stat().st_mtime for path in GENERATOR.rglob("*") if path.is_file()]
+    if not built.exists() or built.stat().st_mtime < max(sources):
+        if shutil.which("cargo") is None:
+            pytest.skip("needs cargo, to build the generator")
+        command = ["cargo", "build", "--release", "--locked", "--quiet"]
+        subprocess.run([*command, "--target-dir", str(BUILD)], cwd=GENERATOR, check=True, timeout=600)
+        built.touch()
     folder = tmp_path_factory.mktemp("generated")
     count = os.environ.get("HOSTILE_MODULES", "300")
-    subprocess.run([BUILD / "release" / "smith", count, str(SEED), folder], check=True, timeout=60)
+    subprocess.run([built, count, str(SEED), folder], check=True, timeout=60)
     return sorted(folder.iterdir())
 
 

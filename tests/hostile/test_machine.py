@@ -119,21 +119,60 @@ async def test_a_full_table_of_descriptors_pauses_accepting(
 # --- disks ------------------------------------------------------------------------------------------------------------
 
 
+class Disk:
+    """A file system of 8 MiB: for root an ordinary mount, for others one in a namespace of theirs.
+
+    Args:
+        folder: Where it is mounted.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self.data = ("--data-dir", str(folder / "data"))
+        self.enter: tuple[str, ...] = ()
+        """Runs a command where the disk is."""
+        self.seen = folder
+        """The disk from outside."""
+        self._folder = folder
+        self._keeper: subprocess.Popen[str] | None = None
+        if os.geteuid() != 0:
+            self._in_a_namespace()
+        done = self._run("mount", "-t", "tmpfs", "-o", "size=8m,mode=0700", "tmpfs", folder)
+        if done.returncode:
+            self.close()
+            pytest.skip(f"needs the right to mount: {done.stderr.strip()}")
+
+    def remount(self, how: str) -> None:
+        """Make it read-only (``ro``) or not (``rw``)."""
+        assert self._run("mount", "-o", f"remount,{how}", self._folder).returncode == 0
+
+    def close(self) -> None:
+        """Let go of it."""
+        if self._keeper is None:
+            self._run("umount", self._folder)
+        else:
+            self._keeper.communicate()
+
+    def _in_a_namespace(self) -> None:
+        command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", "echo ready; read end"]
+        self._keeper = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self._keeper.stdout is not None
+        if not self._keeper.stdout.readline():
+            self.close()
+            pytest.skip("needs the right to mount, or user namespaces")
+        number = str(self._keeper.pid)
+        self.enter = ("nsenter", "--user", "--mount", "--preserve-credentials", "--target", number)
+        self.seen = Path(f"/proc/{number}/root") / self._folder.relative_to("/")
+
+    def _run(self, *command: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*self.enter, *map(str, command)], capture_output=True, text=True, check=False)
+
+
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 8 MiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=8m,mode=0700", "tmpfs", folder],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        pytest.skip("needs the right to mount")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    made = Disk(tmp_path / "disk")
+    yield made
+    made.close()
 
 
 def fill(folder: Path) -> Path:
@@ -169,10 +208,10 @@ async def known(client: AsyncClient) -> dict[str, object]:
     return {one.plugin_id: (one.version, one.permissions, one.enabled) for one in await client.list_plugins()}
 
 
-def starts(start: Callable[..., Daemon], *arguments: str) -> bool:
+def starts(start: Callable[..., Daemon], disk: Disk) -> bool:
     """Whether a daemon starts; if not, it must say in words why."""
     try:
-        start(*arguments)
+        start(*disk.data, enter=disk.enter)
     except AssertionError as error:
         words = str(error)
     else:
@@ -182,18 +221,13 @@ def starts(start: Callable[..., Daemon], *arguments: str) -> bool:
     return False
 
 
-def remount(folder: Path, how: str) -> None:
-    subprocess.run(["mount", "-o", f"remount,{how}", folder], check=True)
-
-
 @pytest.mark.threat("Supervision", "disk full")
-async def test_a_full_disk(disk: Path, start: Callable[..., Daemon], plugins: Path, report: Report) -> None:
-    data = ("--data-dir", str(disk / "data"))
-    daemon = start(*data)
+async def test_a_full_disk(disk: Disk, start: Callable[..., Daemon], plugins: Path, report: Report) -> None:
+    daemon = start(*disk.data, enter=disk.enter)
     async with AsyncClient.connect(daemon.socket) as client:
         await client.install(str(plugins / "probe"), grant="requested")
         await client.install(str(plugins / "grower"))
-        filler = fill(disk)
+        filler = fill(disk.seen)
         outcomes = await outcomes_of(client, plugins)
         assert "done" not in outcomes[:2]
         acknowledged = await known(client)
@@ -201,28 +235,27 @@ async def test_a_full_disk(disk: Path, start: Callable[..., Daemon], plugins: Pa
             assert await client.call_plugin("probe", "echo", args=1) == 1
     assert daemon.stop() == 0
     assert "Traceback" not in daemon.log.read_text(), daemon.log.read_text()
-    started = starts(start, *data)
+    started = starts(start, disk)
     filler.unlink()
     if not started:
-        daemon = start(*data)
+        daemon = start(*disk.data, enter=disk.enter)
     await works_again(daemon, acknowledged, plugins)
     report.cases(len(outcomes) + 1)
     report.seen(f"{', '.join(outcomes)}; at start: {'starts' if started else 'says why it does not'}")
 
 
 @pytest.mark.threat("Supervision", "read-only data folder")
-async def test_a_read_only_data_folder(disk: Path, start: Callable[..., Daemon], plugins: Path, report: Report) -> None:
-    data = ("--data-dir", str(disk / "data"))
-    daemon = start(*data)
+async def test_a_read_only_data_folder(disk: Disk, start: Callable[..., Daemon], plugins: Path, report: Report) -> None:
+    daemon = start(*disk.data, enter=disk.enter)
     async with AsyncClient.connect(daemon.socket) as client:
         await client.install(str(plugins / "probe"), grant="requested")
         acknowledged = await known(client)
     assert daemon.stop() == 0
-    remount(disk, "ro")
-    started = starts(start, *data)
+    disk.remount("ro")
+    started = starts(start, disk)
     assert not started
-    remount(disk, "rw")
-    await works_again(start(*data), acknowledged, plugins)
+    disk.remount("rw")
+    await works_again(start(*disk.data, enter=disk.enter), acknowledged, plugins)
     report.seen("says why it does not start")
 
 

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from plugind_protocol import kernel
 from plugind_protocol.errors import TooLarge
 from plugind_protocol.frames import Layout
 
@@ -60,7 +61,7 @@ class WindowFolder:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         file = WindowFile(path, descriptor)
         try:
-            os.posix_fallocate(descriptor, 0, layout.window_bytes)
+            kernel.allocate(descriptor, layout.window_bytes)
         except OSError as exc:
             file.remove()
             raise TooLarge(

@@ -16,6 +16,7 @@ from plugind.errors import StartupError
 from plugind.supervisor import resources
 from plugind.supervisor.engines import command
 from plugind.supervisor.verdict import Verdict
+from plugind_protocol import kernel
 from plugind_protocol.errors import WorkerCrashed
 from plugind_protocol.manifest import Limits
 from plugind_protocol.worker import Compile, House, Launch, Spawn, Spawned, ZygoteMessage, ZygoteReady
@@ -66,7 +67,7 @@ class Child:
         """Send a signal, if it still runs."""
         if self._pidfd is not None:
             with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._pidfd, number)
+                kernel.pidfd_signal(self._pidfd, number)
 
     def ended(self, status: int) -> None:
         """Note that it was reaped."""
@@ -183,7 +184,7 @@ class Zygote:
     def _readable(self) -> None:
         while self._socket is not None:
             try:
-                data, descriptors, _, _ = socket.recv_fds(self._socket, _DATAGRAM_BYTES, 1, socket.MSG_CMSG_CLOEXEC)
+                data, descriptors, _, _ = socket.recv_fds(self._socket, _DATAGRAM_BYTES, 1, kernel.CLOSE_ON_EXEC)
             except BlockingIOError:
                 return
             except OSError:

@@ -5,6 +5,7 @@ leave room; the system call filter keeps the child from moving them itself.
 """
 
 import resource
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -29,10 +30,9 @@ def apply(confinement: Confinement) -> None:
         resource.RLIMIT_FSIZE: confinement.file_bytes,
         resource.RLIMIT_NOFILE: DESCRIPTORS[confinement.job],
         resource.RLIMIT_MEMLOCK: 0,
-        resource.RLIMIT_MSGQUEUE: 0,
-        resource.RLIMIT_RTPRIO: 0,
-        resource.RLIMIT_NICE: 0,
     }
+    if sys.platform == "linux":  # for whoever reads the types on another system
+        fixed |= dict.fromkeys((resource.RLIMIT_MSGQUEUE, resource.RLIMIT_RTPRIO, resource.RLIMIT_NICE), 0)
     for limit, most in fixed.items():
         value = _least(most, resource.getrlimit(limit)[1])
         resource.setrlimit(limit, (value, value))

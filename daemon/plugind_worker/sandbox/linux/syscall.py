@@ -7,6 +7,9 @@ from typing import Final
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 _LIBC.syscall.restype = ctypes.c_long
 
+_PIDFD_OPEN: Final = 434
+"""On every architecture."""
+
 word = ctypes.c_long
 """Type of an argument that is a number: as wide as a register."""
 
@@ -29,3 +32,11 @@ def call(number: int, *args: "ctypes.c_long | ctypes.Array[ctypes.c_uint64] | by
         errno = ctypes.get_errno()
         raise OSError(errno, os.strerror(errno))
     return result
+
+
+def pidfd_open(pid: int) -> int:
+    """Return a descriptor of a process, which goes to no program that is started.
+
+    ``os.pidfd_open`` is missing where CPython was built with the headers of an older kernel, as some 3.10 are.
+    """
+    return call(_PIDFD_OPEN, word(pid), word(0))

@@ -1,0 +1,34 @@
+"""What daemon and workers need of the kernel that not every system has; where it is missing, each says so.
+
+A pidfd refers to one process, whatever happens to its number; descriptors travel over sockets.
+"""
+
+import errno
+import os
+import signal
+import socket
+import sys
+from typing import Final
+
+if sys.platform == "linux":
+    CLOSE_ON_EXEC: Final = socket.MSG_CMSG_CLOEXEC
+    """Flag for receiving descriptors, so that no program that is started gets them."""
+
+    def pidfd_signal(pidfd: int, number: int) -> None:
+        """Send a signal to the process of a descriptor."""
+        signal.pidfd_send_signal(pidfd, number)
+
+    def allocate(descriptor: int, size: int) -> None:
+        """Give a file its size, and the room for it at once."""
+        os.posix_fallocate(descriptor, 0, size)
+
+else:
+    CLOSE_ON_EXEC: Final = 0
+
+    def pidfd_signal(pidfd: int, number: int) -> None:
+        """Send a signal to the process of a descriptor."""
+        raise OSError(errno.ENOSYS, f"this system sends no signal {number} by descriptor {pidfd}")
+
+    def allocate(descriptor: int, size: int) -> None:
+        """Give a file its size; its room comes with its content."""
+        os.ftruncate(descriptor, size)
