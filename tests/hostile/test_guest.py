@@ -1,5 +1,7 @@
 """Guests against a real daemon: how late a runaway is stopped, and what others notice of floods and bombs."""
 
+import os
+import signal
 import statistics
 import time
 from pathlib import Path
@@ -50,6 +52,39 @@ async def test_a_runaway_is_stopped_soon_after_its_deadline(
     assert statistics.median(late) < 100
     report.cases(len(late))
     report.seen(f"stopped {statistics.median(late):.0f} ms after the deadline, at most {max(late):.0f}")
+
+
+@pytest.mark.threat("Supervision", "worker stopped")
+@pytest.mark.threat("Guest", "worker that no longer listens")
+@pytest.mark.parametrize("at_once", [1, 12])
+@pytest.mark.long
+async def test_stopped_workers_cost_a_second_beyond_the_deadline_at_most(
+    client: AsyncClient, plugins: Path, tmp_path: Path, report: Report, *, expect: Expect, at_once: int
+) -> None:
+    """Twelve of them: nothing but the kill can end their calls. One after another, and all together."""
+    late = []
+
+    async def call(name: str) -> None:
+        began = time.perf_counter()
+        with pytest.raises(errors.Timeout):
+            await client.call_plugin(name, "echo", timeout_ms=DEADLINE_MS)
+        late.append((time.perf_counter() - began) * 1000 - DEADLINE_MS)
+
+    names = [f"stopped-{number}" for number in range(12)]
+    for name in names:
+        await client.install(altered(plugins / "probe", tmp_path / name, name=name))
+        pid = (await client.load(name)).pid
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
+    for first in range(0, len(names), at_once):
+        async with anyio.create_task_group() as tasks:
+            for name in names[first : first + at_once]:
+                tasks.start_soon(call, name)
+    late.sort()
+    assert statistics.median(late) < (100 if expect("a stopped call takes its worker with it") else 1000)
+    report.cases(len(late))
+    words = "together" if at_once > 1 else "one by one"
+    report.seen(f"{words}: {late[0]:.0f} to {late[-1]:.0f} ms after the deadline, median {statistics.median(late):.0f}")
 
 
 MODULES = {

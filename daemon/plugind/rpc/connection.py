@@ -140,12 +140,17 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """The client sends no more. It may still read: then it gets the answers it waits for."""
-        self._outgoing.fail_all()
-        self._session.withdraw()
-        self._unfinished.stop()
-        self._half_open = QuietTimer(GONE_CHECK_SECONDS, self._check_half_open)
-        self._check_half_open()
+        self._pace.wait(self._no_more)  # a crowd may leave at once
         return True  # closing is ours
+
+    def _no_more(self, _until: float) -> bool:
+        if not self._transport.is_closing():
+            self._outgoing.fail_all()
+            self._session.withdraw()
+            self._unfinished.stop()
+            self._half_open = QuietTimer(GONE_CHECK_SECONDS, self._check_half_open)
+            self._check_half_open()
+        return False
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - how it was lost makes no difference
         """The client left, or was disconnected: whatever it asked for is cancelled."""

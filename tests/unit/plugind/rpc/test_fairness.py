@@ -104,3 +104,18 @@ async def test_a_crowd_that_connects_does_not_keep_others_from_being_answered(pa
             assert len(served.sessions) < 40
             while len(served.sessions) < 151:
                 await anyio.lowlevel.checkpoint()
+
+
+@pytest.mark.threat("Wire", "clients that come, go and send garbage")
+async def test_a_crowd_that_leaves_at_once_is_seen_off_one_by_one(path: Path) -> None:
+    async with wire(path, pace=Pace(slice_seconds=0)) as served:
+        with contextlib.ExitStack() as crowd:
+            for _ in range(150):
+                crowd.enter_context(socket.socket(socket.AF_UNIX)).connect(str(path))
+            while len(served.sessions) < 150:
+                await anyio.lowlevel.checkpoint()
+        while len(served.sessions) == 150:
+            await anyio.lowlevel.checkpoint()
+        assert len(served.sessions) > 140
+        while len(served.sessions):
+            await anyio.lowlevel.checkpoint()
