@@ -3,6 +3,7 @@
 Beyond what msgspec checks: all that `jsontext` checks, doubled envelope keys, and that a message is of one kind.
 """
 
+import re
 from typing import Any, Final
 
 import msgspec
@@ -20,6 +21,10 @@ RequestId = int | str | None
 
 _KEYS: Final = frozenset({"id", "method", "params", "result", "error", "jsonrpc"})
 _QUOTED_KEYS: Final = tuple(f'"{key}"'.encode() for key in sorted(_KEYS))
+_USUAL_HEAD: Final = re.compile(
+    rb'\{"jsonrpc": ?"2\.0", ?"id": ?(?:[0-9]+|"[\w.-]*"), ?"method": ?"[\w.$/]+", ?"params": ?(?=[{\[])'
+)
+"""How nearly all requests begin, up to their params: with each key once."""
 _BLANK_OR_ARRAY: Final = (b"[", b" ", b"\t", b"\r", b"\n")
 
 
@@ -135,6 +140,13 @@ def _check_keys_once(text: bytes | msgspec.Raw, message: Message) -> None:
     Nearly always it is enough to count how often the keys stand outside the payload, and most often that is a short
     head before it.
     """
+    params = message.params
+    if (
+        isinstance(params, msgspec.Raw)
+        and (head := _USUAL_HEAD.match(text))
+        and head.end() + memoryview(params).nbytes + 1 == memoryview(text).nbytes
+    ):
+        return  # a further key would have needed room
     whole, inside = memoryview(text).tobytes(), _payload(message)
     if inside and whole[-len(inside) - 1 : -1] == inside:
         whole, inside = whole[: -len(inside) - 1], b""
