@@ -33,7 +33,7 @@ from plugind.registry.download import Downloader
 from plugind.registry.exclusive import hold
 from plugind.registry.journal import Journal
 from plugind.registry.ledger import Ledger
-from plugind.registry.packages import extract, manifest_of
+from plugind.registry.packages import manifest_of
 from plugind.registry.resolve import Host
 from plugind.registry.sources import Sources
 from plugind.registry.store import PackageStore
@@ -54,6 +54,7 @@ from plugind.services.headless import HeadlessService
 from plugind.services.library import Library
 from plugind.services.permissions import PermissionsService
 from plugind.services.plugins import PluginsService
+from plugind.services.unpacking import Unpacking
 from plugind.services.usage import UsageWatch, warning
 from plugind.supervisor import restart, scheduling
 from plugind.supervisor.artefacts import ArtefactCache
@@ -211,10 +212,6 @@ async def _serve(
             database.close()
 
 
-async def _extract(package: Path, into: Path) -> Path:
-    return await anyio.to_thread.run_sync(extract, package, into)
-
-
 async def _default_engine(pool: Pool, engines: Engines, name: str) -> ZygoteReady:
     """Look for the engines, and start the one that plugins use where nobody chooses another.
 
@@ -309,7 +306,7 @@ class _Parts:
         )
         sources = Sources(
             incoming,
-            unpack=_extract,
+            unpack=Unpacking(pool, engine=config.engine).unpack,
             download=Downloader(config.downloads).fetch,
             find=self._find,
         )

@@ -1,4 +1,4 @@
-"""A child of the zygote: gives up what it can, then runs one plugin, or several, or compiles one module."""
+"""A child of the zygote: gives up what it can, then runs one plugin, or several, or compiles, or unpacks."""
 
 import contextlib
 import socket
@@ -10,7 +10,7 @@ import msgspec
 
 from plugind_protocol.worker import MAX_FAULT_BYTES, Kind, Spawn, encode
 from plugind_worker import compile as compiling
-from plugind_worker import house
+from plugind_worker import house, unpack
 from plugind_worker.channel import Channel
 from plugind_worker.engine.base import Engine
 from plugind_worker.house import House
@@ -53,6 +53,8 @@ def _work(
         compiling.run(
             engine, order.compile, channel=channel, source=descriptors[1], output=descriptors[2], lockdown=lockdown
         )
+    elif order.unpack is not None:
+        unpack.run(Channel(messages), package=descriptors[1], output=descriptors[2], lockdown=lockdown)
 
 
 def _report(messages: socket.socket, error: Exception) -> None:
@@ -78,6 +80,15 @@ def _limited(confinement: Confinement, order: Spawn) -> Confinement:
             data_bytes=order.compile.memory_bytes,
             cpu_seconds=order.compile.cpu_seconds,
             file_bytes=order.compile.artefact_bytes,
+        )
+    if order.unpack is not None:
+        return msgspec.structs.replace(
+            confinement,
+            job=Job.UNPACK,
+            data_bytes=order.unpack.memory_bytes,
+            cpu_seconds=order.unpack.cpu_seconds,
+            file_bytes=order.unpack.output_bytes,
+            late_code=False,
         )
     launch = order.launch
     assert launch is not None

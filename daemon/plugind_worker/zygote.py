@@ -131,9 +131,9 @@ class Zygote:
 
     def _fault(self, order: Spawn, descriptors: Sequence[int]) -> str:
         """Say what is wrong with an order, if anything is."""
-        jobs = [job for job in (order.launch, order.compile, order.house) if job is not None]
+        jobs = [job for job in (order.launch, order.compile, order.house, order.unpack) if job is not None]
         if len(jobs) != 1:
-            return "an order is to do one thing: launch, compile, or be a house"
+            return "an order is to do one thing: launch, compile, unpack, or be a house"
         job = jobs[0]
         if job.engine != self._engine.name:
             return f"this zygote has the engine {self._engine.name}, not {job.engine}"

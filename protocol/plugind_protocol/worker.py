@@ -204,13 +204,47 @@ class Compiled(msgspec.Struct):
     functions: list[str]
 
 
+class Unpack(msgspec.Struct):
+    """What the zygote gets for a child that unpacks a package; the descriptors follow: messages, package, output.
+
+    The output is an empty file. The child writes the contents of the package's files into it, one after the other,
+    answers on *messages* with READY and an `Unpacked` body, or FAILED, and exits. Where it ends without an answer, the
+    output holds its last words, as with `Compile`.
+    """
+
+    engine: str
+    """Of the zygote; unpacking needs none."""
+    memory_bytes: int
+    """Private memory that the child may have, in bytes."""
+    cpu_seconds: int
+    """Processor time that it may take."""
+    output_bytes: int
+    """All files together, in bytes."""
+
+
+class UnpackedEntry(msgspec.Struct, array_like=True):
+    """A file or a folder of a package."""
+
+    path: str
+    folder: bool
+    size: int
+    """Bytes of the output that are the file's, after those of the entries before."""
+
+
+class Unpacked(msgspec.Struct):
+    """What was in a package."""
+
+    entries: list[UnpackedEntry]
+
+
 class Spawn(msgspec.Struct):
-    """One request to the zygote: exactly one of the three is set. Sent as one datagram with its descriptors."""
+    """One request to the zygote: exactly one of the four is set. Sent as one datagram with its descriptors."""
 
     number: int
     launch: Launch | None = None
     compile: Compile | None = None
     house: House | None = None
+    unpack: Unpack | None = None
     degrade: bool = False
     """The child goes on where essential layers of the sandbox are missing."""
 

@@ -7,14 +7,13 @@ from typing import Any, cast
 
 import anyio
 import anyio.abc
-import anyio.to_thread
 from tests.fakes.pool import FakePool
+from tests.fakes.unpacking import extract
 
 from plugind.config import Config
 from plugind.host.effects import EffectRegistry
 from plugind.registry import recovery
 from plugind.registry.journal import Journal
-from plugind.registry.packages import extract
 from plugind.registry.sources import Sources
 from plugind.registry.store import PackageStore
 from plugind.services.catalog import Catalog
@@ -43,10 +42,6 @@ async def _nothing_is_fetched(url: str, *_args: object) -> None:
     raise AssertionError(url)
 
 
-async def _extract(package: Path, into: Path) -> Path:
-    return await anyio.to_thread.run_sync(extract, package, into)
-
-
 class FakeDaemon:
     """What is left of a daemon without sockets and processes. Made by `running`."""
 
@@ -70,7 +65,7 @@ class FakeDaemon:
             hook_timeout=1.0,
             drain=1.0,
         )
-        sources = Sources(folder / "incoming", unpack=_extract, download=_nothing_is_fetched)
+        sources = Sources(folder / "incoming", unpack=extract, download=_nothing_is_fetched)
         self.catalog = Catalog(config, self.database, self.store, sources=sources, environment=environment)
         self.changes = ChangesService(self.journal, self.catalog)
 

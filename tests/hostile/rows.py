@@ -152,6 +152,7 @@ ROWS: Final[tuple[Row, ...]] = (
             "framing": "messages, or an error of the contract",
             "envelopes": "a message, or an error of the contract",
             "manifests": "a manifest, or ManifestInvalid with its path",
+            "packages": "files that every reader of zips finds alike, or PackageInvalid",
             "worker messages, read by the daemon": "all calls answered, or the worker given up",
             "worker messages, read by a worker": "answered, or the worker ends; never anything else",
         },

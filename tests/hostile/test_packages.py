@@ -15,6 +15,7 @@ from tests.hostile.report import Report
 from plugind.registry import packages
 from plugind_protocol.errors import ManifestInvalid, PackageInvalid
 from plugind_protocol.package import folder
+from plugind_protocol.package.unpack import unpack
 
 SECTION = "Packages"
 EXAMPLES = 400
@@ -35,7 +36,9 @@ def unpacked(blob: bytes, staging: Path) -> dict[str, bytes]:
     """What a package holds; the folder is gone again afterwards."""
     package = staging.parent / "package"
     package.write_bytes(blob)
-    into = packages.extract(package, staging / "into")
+    into = staging / "into"
+    with packages.open_package(package) as stream:
+        unpack(stream, into)
     found = {path.relative_to(into).as_posix(): path for path in into.rglob("*") if path.is_file()}
     assert folder.read(into).files.keys() == found.keys()
     contents = {name: path.read_bytes() for name, path in found.items()}
@@ -114,5 +117,4 @@ def test_what_is_not_a_file_is_refused_without_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", tmp_path / "missing", Path("/dev/zero")):
         with pytest.raises(PackageInvalid, match=r"cannot be read as a package|not a regular file"):
-            packages.extract(path, tmp_path / "into")
-    assert not (tmp_path / "into").exists()
+            packages.open_package(path)

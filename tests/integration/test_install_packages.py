@@ -3,7 +3,7 @@
 import hashlib
 import json
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from tests.harness.daemon import Daemon
 
 from plugind_client import AsyncClient
 from plugind_protocol import methods as m
-from plugind_protocol.errors import HostUnavailable, InvalidParams, PackageInvalid
+from plugind_protocol.errors import HostUnavailable, InvalidParams, PackageInvalid, PluginError
 from plugind_protocol.package import folder, write
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
@@ -158,11 +158,33 @@ async def test_cancelling_a_download_leaves_nothing_and_keeps_nobody_waiting(
     assert [type(one) for one in outcome] == [anyio.get_cancelled_exc_class()]
 
 
-CALLS = {"adder": ("add", [2, 3], 5), "color-grade": None, "gaussian-blur": None, "invert": None}
+async def adds(client: AsyncClient) -> None:
+    assert await client.call_plugin("adder", "add", args=[2, 3]) == 5
 
 
-@pytest.mark.parametrize("name", CALLS)
-async def test_each_example_is_packed_installed_and_called(
+async def wants_an_editor(client: AsyncClient) -> None:
+    with pytest.raises((HostUnavailable, PluginError), match="timeline"):  # it may hand on what it got as its own
+        await client.call_plugin("append-clips", "append", args={"source": "a.mp4"})
+
+
+def offers(name: str) -> Callable[[AsyncClient], Awaitable[None]]:
+    async def offered(client: AsyncClient) -> None:
+        assert [one.plugin_id for one in await client.effects_list(name)] == [name]
+
+    return offered
+
+
+USES: dict[str, Callable[[AsyncClient], Awaitable[None]]] = {
+    "adder": adds,
+    "append-clips": wants_an_editor,
+    "color-grade": offers("color-grade"),
+    "gaussian-blur": offers("gaussian-blur"),
+    "invert": offers("invert"),
+}
+
+
+@pytest.mark.parametrize("name", USES)
+async def test_each_example_is_packed_installed_and_used(
     client: AsyncClient, daemon: Daemon, examples: Path, tmp_path: Path, name: str
 ) -> None:
     package = tmp_path / f"{name}.tsplugin"
@@ -172,12 +194,8 @@ async def test_each_example_is_packed_installed_and_called(
     said = json.loads(done.stdout)
     await installed(client, str(package), sha256=said["sha256"], grant="requested")
     assert (daemon.data_dir / "packages" / said["packageHash"]).is_dir()
-    if call := CALLS[name]:
-        function, args, result = call
-        assert await client.call_plugin(name, function, args=args) == result
-    else:
-        assert [one.plugin_id for one in await client.effects_list(name)] == [name]
+    await USES[name](client)
 
 
 def test_every_example_is_packed(examples: Path) -> None:
-    assert sorted(CALLS) == sorted(path.parent.name for path in examples.glob("*/manifest.json"))
+    assert sorted(USES) == sorted(path.parent.name for path in examples.glob("*/manifest.json"))

@@ -27,7 +27,7 @@ from plugind_protocol.package import SUFFIX
 Report = Callable[[InstallProgress], None]
 """Takes word of how far an install is; never waits."""
 Unpack = Callable[[Path, Path], Awaitable[Path]]
-"""``await unpack(file, into)``: as `packages.extract`, without keeping the event loop."""
+"""``await unpack(file, into)``: make a folder of a package, or raise and leave nothing."""
 Download = Callable[[str, Path, Report], Awaitable[None]]
 """``await download(url, file, report)``: fetch a package into a file that is not there yet."""
 Find = Callable[[str, str], Awaitable[Path]]

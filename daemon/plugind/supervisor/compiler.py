@@ -1,6 +1,5 @@
 """Has modules compiled, each in a child of its own, one at a time; what is in the cache is not compiled again."""
 
-import asyncio
 import hashlib
 import os
 import signal
@@ -13,18 +12,15 @@ import msgspec
 import structlog
 
 from plugind.pace import Pace
-from plugind.supervisor import scheduling
+from plugind.supervisor import errand, scheduling
 from plugind.supervisor.artefacts import ArtefactCache, Fill, Staged
-from plugind.supervisor.channel import Channel
-from plugind.supervisor.worker import printable
+from plugind.supervisor.errand import OUT_OF_MEMORY, last_words
 from plugind.supervisor.zygote import Child, Zygote
 from plugind_protocol.errors import ErrorObject, InternalError, PackageInvalid, from_object
 from plugind_protocol.worker import LAST_WORDS_BYTES, Compile, Compiled, Kind, ZygoteReady
 
 _SMALLER: Final = "Build the module smaller, or with smaller functions."
 _ANOTHER: Final = "Get another version of the plugin; the daemon's log has the compiler's last words."
-_OUT_OF_MEMORY: Final = (b"memory allocation of", b"Cannot allocate memory", b"MemoryError")
-"""What engines and interpreters say before they end for want of memory."""
 
 _log = structlog.get_logger(__name__)
 
@@ -176,42 +172,24 @@ class Compiler:
                 raise from_object(msgspec.json.decode(body, type=ErrorObject))
         except msgspec.DecodeError:
             pass  # as with any other message that it has no reason to send
-        _log.error("a compiling child had a fault of its own", module=name, kind=kind, said=_printable(body))
+        _log.error("a compiling child had a fault of its own", module=name, kind=kind, said=last_words(body))
         raise PackageInvalid(f"{name} cannot be compiled: the compiler failed", hint=_ANOTHER, cause="crash")
 
     async def _answer(self, messages: socket.socket, child: Child, name: str, staged: Staged) -> tuple[int, bytes]:
         """Wait for a child's answer, and until it is gone, whatever happens."""
-        answer: asyncio.Future[tuple[int, bytes] | None] = asyncio.get_running_loop().create_future()
-
-        def take(kind: int, _call: int, body: bytes) -> None:
-            if not answer.done():
-                answer.set_result((kind, body))
-
-        def lost(_fault: str | None) -> None:
-            if not answer.done():
-                answer.set_result(None)
-
-        channel = await Channel.open(messages, None, pace=self._pace, on_message=take, on_lost=lost)
         try:
-            with anyio.fail_after(self._limits.seconds):
-                received = await answer
-                await asyncio.shield(child.exited)
+            received = await errand.answer(messages, child, pace=self._pace, seconds=self._limits.seconds)
         except TimeoutError as exc:
             raise PackageInvalid(
                 f"{name} takes longer than {self._limits.seconds:g} s to compile", hint=_SMALLER, cause="limit"
             ) from exc
-        finally:
-            channel.close()
-            child.signal(signal.SIGKILL)
-            with anyio.CancelScope(shield=True):
-                await asyncio.wait([child.exited])
         if received is None:
             raise self._ended(name, child.exited.result(), os.pread(staged.descriptor, LAST_WORDS_BYTES, 0))
         return received
 
     def _ended(self, name: str, status: int, words: bytes) -> PackageInvalid:
         """Say why a child ended without an answer."""
-        said = _printable(words.partition(b"\nFatal Python error")[0])
+        said = last_words(words.partition(b"\nFatal Python error")[0])
         _log.warning("compiling ended its process", module=name, status=status, said=said)
         if status == -signal.SIGXCPU:
             return PackageInvalid(
@@ -219,7 +197,7 @@ class Compiler:
                 hint=_SMALLER,
                 cause="limit",
             )
-        if status == -signal.SIGKILL or any(text in words for text in _OUT_OF_MEMORY):
+        if status == -signal.SIGKILL or any(text in words for text in OUT_OF_MEMORY):
             return PackageInvalid(
                 f"{name} takes more than {self._limits.memory_bytes >> 20} MiB of memory to compile, "
                 "or more than this machine has",
@@ -231,10 +209,6 @@ class Compiler:
             hint=_ANOTHER,
             cause="crash",
         )
-
-
-def _printable(words: bytes) -> str:
-    return printable(words[:LAST_WORDS_BYTES].replace(b"\n", b"; "))
 
 
 def _name(module_hash: str, ready: ZygoteReady) -> str:

@@ -17,10 +17,11 @@ from plugind.supervisor.engines import Engines
 from plugind.supervisor.house import ROOMS, Home, House
 from plugind.supervisor.long_runs import LongRuns
 from plugind.supervisor.meter import Meter
+from plugind.supervisor.unpacker import Unpacker, UnpackLimits
 from plugind.supervisor.worker import MAX_LOG_RATE, MAX_MEMORY_BYTES, Owner, Worker
 from plugind.supervisor.zygote import Zygote
 from plugind_protocol.errors import PlugindError, Timeout, WorkerCrashed
-from plugind_protocol.worker import Compiled, Launch, ZygoteReady
+from plugind_protocol.worker import Compiled, Launch, Unpacked, ZygoteReady
 from plugind_protocol.worker import House as HouseOrder
 
 _TABLE_ELEMENTS = 100_000
@@ -62,6 +63,7 @@ class Pool:
         remembered: int = 20,
     ) -> None:
         self.compiler = compiler
+        self.unpacker = Unpacker(UnpackLimits(), pace=pace, degrade=degrade)
         self._available = engines
         self._pace = pace
         self._long_runs = LongRuns()
@@ -120,6 +122,10 @@ class Pool:
         descriptor, compiled = await self.compiler.artefact(source, module_hash, text=text, zygote=zygote, urgent=False)
         os.close(descriptor)
         return compiled
+
+    async def unpack(self, package: int, output: int, *, engine: str) -> Unpacked:
+        """Have a package unpacked by a child of an engine's zygote; otherwise as `Unpacker.unpack`."""
+        return await self.unpacker.unpack(package, output, zygote=await self._started(engine))
 
     async def launch(self, plan: LaunchPlan, *, owner: Owner, meter: Meter) -> Worker:
         """Start a worker and wait until its module is instantiated.

@@ -19,7 +19,7 @@ from plugind.supervisor.verdict import Verdict
 from plugind_protocol import kernel
 from plugind_protocol.errors import WorkerCrashed
 from plugind_protocol.manifest import Limits
-from plugind_protocol.worker import Compile, House, Launch, Spawn, Spawned, ZygoteMessage, ZygoteReady
+from plugind_protocol.worker import Compile, House, Launch, Spawn, Spawned, Unpack, ZygoteMessage, ZygoteReady
 
 _DATAGRAM_BYTES: Final = 64 * 1024
 _START_SECONDS: Final = 30.0
@@ -119,7 +119,9 @@ class Zygote:
                 self.stop()
                 raise StartupError(f"the {self._engine} zygote was not ready within {_START_SECONDS:.0f} s") from exc
 
-    async def spawn(self, order: Launch | Compile | House, descriptors: list[int], *, degrade: bool = False) -> Child:
+    async def spawn(
+        self, order: Launch | Compile | House | Unpack, descriptors: list[int], *, degrade: bool = False
+    ) -> Child:
         """Fork one child.
 
         Args:
@@ -142,6 +144,7 @@ class Zygote:
             launch=order if isinstance(order, Launch) else None,
             compile=order if isinstance(order, Compile) else None,
             house=order if isinstance(order, House) else None,
+            unpack=order if isinstance(order, Unpack) else None,
             degrade=degrade,
         )
         answer: asyncio.Future[Child] = asyncio.get_running_loop().create_future()

@@ -65,7 +65,7 @@ LAYERS: Final = (
     Layer("descriptors", Stage.ENTRY, process.descriptors),
     Layer("environment", Stage.ENTRY, process.environment),
     Layer("rlimits", Stage.ENTRY, limits),
-    Layer("no-processes", Stage.LAST, seal, jobs=frozenset({Job.LAUNCH})),
+    Layer("no-processes", Stage.LAST, seal, jobs=frozenset({Job.LAUNCH, Job.UNPACK})),
     Layer("seatbelt", Stage.LAST, seatbelt),
 )
 """In the order in which they are applied."""

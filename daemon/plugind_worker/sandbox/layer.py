@@ -24,6 +24,7 @@ class Job(enum.Enum):
 
     LAUNCH = "launch"
     COMPILE = "compile"
+    UNPACK = "unpack"
 
 
 class Confinement(msgspec.Struct, frozen=True, kw_only=True):

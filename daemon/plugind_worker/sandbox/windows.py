@@ -82,7 +82,7 @@ if sys.platform == "win32":
         limits = _ExtendedLimits()
         limits.basic.flags = _LIMIT_ACTIVE_PROCESS | _LIMIT_DIE_ON_UNHANDLED | _LIMIT_KILL_ON_CLOSE
         limits.basic.active_processes = 1
-        if confinement.job is Job.LAUNCH:
+        if confinement.job is not Job.COMPILE:
             limits.basic.flags |= _LIMIT_PROCESS_MEMORY
             limits.process_memory = _BASE_BYTES + confinement.data_bytes
         if confinement.cpu_seconds is not None:

@@ -16,6 +16,8 @@ class Caps(msgspec.Struct, frozen=True, kw_only=True):
     """Of the module."""
     entries: int = 10_000
     """Files and folders."""
+    directory_bytes: int = 16 * 1024 * 1024
+    """Of the directory at the end."""
     ratio: int = 200
     """How many times its packed size a file may become, once it is larger than ``free_bytes``."""
     free_bytes: int = 1024 * 1024

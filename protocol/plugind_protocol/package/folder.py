@@ -56,12 +56,12 @@ def read(folder: Path, *, caps: Caps = CAPS) -> Contents:
     total = 0
     for name in _named(manifest, folder):
         empty.add(name)
-        for inner in _regular_files(folder / name, name):
+        for inner, size in _regular_files(folder / name, name):
             empty.discard(name)
             path = inner.relative_to(folder).as_posix()
             if path not in files:  # two names of the manifest may lead to it
                 files[path] = inner
-                total += inner.stat().st_size
+                total += size
             if len(files) > caps.entries or total > caps.total_bytes:
                 raise PackageInvalid(
                     f"{manifest.name} has more than {caps.entries} files or {caps.total_bytes >> 20} MiB", cause="limit"
@@ -87,15 +87,15 @@ def _named(manifest: manifests.Manifest, folder: Path) -> Iterator[str]:
     yield from (name for name in _ALONGSIDE if (folder / name).is_file())
 
 
-def _regular_files(path: Path, name: str) -> Iterator[Path]:
-    """The file, or all files below the folder; nothing that could lead elsewhere."""
+def _regular_files(path: Path, name: str) -> Iterator[tuple[Path, int]]:
+    """The file, or all files below the folder, each with its size; nothing that could lead elsewhere."""
     try:
-        mode = path.lstat().st_mode
+        found = path.lstat()
     except OSError as exc:
         raise PackageInvalid(f"manifest.json names {name!r}, which cannot be read: {exc.strerror}") from exc
-    if stat.S_ISREG(mode):
-        yield path
-    elif stat.S_ISDIR(mode):
+    if stat.S_ISREG(found.st_mode):
+        yield path, found.st_size
+    elif stat.S_ISDIR(found.st_mode):
         with os.scandir(path) as entries:
             for entry in sorted(entries, key=lambda item: item.name):
                 yield from _regular_files(path / entry.name, f"{name}/{entry.name}")

@@ -178,8 +178,10 @@ def _end(stream: BinaryIO, size: int, caps: Caps) -> tuple[int, int, int]:
             "the package's directory does not end where its end record begins: something is put before the first file, "
             "or hidden"
         )
-    if length > count * (CENTRAL.size + caps.path_bytes + 1 + 0xFFFF):
-        raise PackageInvalid("the package's directory is longer than its entries can be")
+    if length > caps.directory_bytes:
+        raise PackageInvalid(
+            f"the package's directory has {length} bytes, over the limit of {caps.directory_bytes}", cause="limit"
+        )
     return count, start, length
 
 

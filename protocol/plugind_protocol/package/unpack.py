@@ -47,12 +47,16 @@ def lay_out(
     into.mkdir(mode=0o700)
     try:
         paths = []
+        made = {into}
         for entry in entries:
-            if entry.folder:
-                (into / entry.path).mkdir(mode=0o700, parents=True, exist_ok=True)
-            else:
+            target = into / entry.path
+            home = target if entry.folder else target.parent
+            if home not in made:
+                home.mkdir(mode=0o700, parents=True, exist_ok=True)
+                made.add(home)
+            if not entry.folder:
                 paths.append(entry.path)
-                _write(into / entry.path, contents(entry))
+                _write(target, contents(entry))
         plugin = folder.read(into, caps=caps)
         _check_belonging(plugin, paths)
     except BaseException:
@@ -62,7 +66,6 @@ def lay_out(
 
 
 def _write(path: Path, pieces: Iterator[bytes]) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
     with os.fdopen(descriptor, "wb", buffering=0) as file:
         for piece in pieces:

@@ -4,19 +4,27 @@ Whatever a target raises is a finding. Both hypothesis and the guided fuzzer cal
 """
 
 import contextlib
+import io
 import json
 import socket
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from tests.fakes.zips import Part, build, extra
+from tests.hostile.packages import good
+
 from plugind.supervisor.distrust import check_text
 from plugind_protocol import envelope, framing, manifest, worker
-from plugind_protocol.errors import InvalidRequest, ManifestInvalid, ParseError
+from plugind_protocol.errors import InvalidRequest, ManifestInvalid, PackageInvalid, ParseError
+from plugind_protocol.package import inflate, structure
+from plugind_protocol.package.caps import Caps
 from plugind_worker.channel import Channel, ChannelClosedError
 
 _ROOT: Final = Path(__file__).parents[3]
 _LIMIT: Final = 4096
+_CAPS: Final = Caps(total_bytes=1024 * 1024, package_bytes=64 * 1024, entries=20)
 
 
 def frames(data: bytes) -> None:
@@ -93,10 +101,26 @@ def orders(data: bytes) -> None:
                 channel.receive()
 
 
+def packages(data: bytes) -> None:
+    """Any bytes are PackageInvalid, or a zip that everybody reads in the same way, with names that lead nowhere."""
+    stream = io.BytesIO(data)
+    try:
+        entries = structure.read(stream, caps=_CAPS)
+        files = {one.path: b"".join(inflate.contents(stream, one)) for one in entries if not one.folder}
+    except PackageInvalid:
+        return
+    assert sum(map(len, files.values())) <= _CAPS.total_bytes
+    assert not any({"", ".", ".."} & set(path.split("/")) or path[0] == "/" for path in files)
+    with zipfile.ZipFile(stream) as others:
+        assert others.testzip() is None
+        assert {one.filename: others.read(one) for one in others.infolist() if not one.is_dir()} == files
+
+
 TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
     "framing": frames,
     "envelopes": envelopes,
     "manifests": manifests,
+    "packages": packages,
     "worker messages, read by the daemon": bodies,
     "worker messages, read by a worker": orders,
 }
@@ -113,6 +137,10 @@ def seeds(name: str) -> Iterator[bytes]:
     elif name == "manifests":
         for path in sorted((_ROOT / "tests" / "plugins").glob("*/manifest.json")):
             yield path.read_bytes()
+    elif name == "packages":
+        yield build(good())
+        yield build([*good(), Part(name=b"none/", mode=0o040755, attributes=0x10)])
+        yield build([Part(name=b"x", local_extra=extra(0x5455, b"\1\0\0\0\0"), central_extra=extra(0x7875))])
     else:
         for kind in worker.Kind:
             yield worker.encode(kind, 1, worker.with_name(b"echo", b'{"a": [1, "\xc3\xa9"]}'))

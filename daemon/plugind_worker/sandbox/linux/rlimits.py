@@ -17,7 +17,7 @@ HEADROOM_BYTES: Final = 160 * 1024 * 1024
 Measured: a worker that echoes 15 MB has 107 MB more in memory, the 33 MB in the guest included; 16 MB at its start."""
 ADDRESS_BYTES: Final = 64 * 1024 * 1024 * 1024
 """What a child may reserve, so that its page tables have an end: a guest's memory reserves 4 GiB and its guards."""
-DESCRIPTORS: Final = {Job.LAUNCH: 256, Job.COMPILE: 16}
+DESCRIPTORS: Final = {Job.LAUNCH: 256, Job.COMPILE: 16, Job.UNPACK: 16}
 """Most descriptors that a child can be allowed: its channel, its module, and its frame windows."""
 
 

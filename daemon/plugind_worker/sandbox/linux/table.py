@@ -18,6 +18,6 @@ LAYERS: Final = (
     Layer("empty-root", Stage.LOADED, namespaces.move_into_empty_root, essential=False),
     Layer("capabilities", Stage.LOADED, privileges.drop_capabilities),
     Layer("landlock", Stage.LOADED, landlock.restrict),
-    Layer("no-processes", Stage.LAST, rlimits.seal, jobs=frozenset({Job.LAUNCH})),
+    Layer("no-processes", Stage.LAST, rlimits.seal, jobs=frozenset({Job.LAUNCH, Job.UNPACK})),
     Layer("seccomp", Stage.LAST, seccomp.install),
 )

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import anyio
-import anyio.to_thread
 import pytest
+from tests.fakes.unpacking import extract
 from tests.fakes.zips import Part, build
 
-from plugind.registry import packages
 from plugind.registry.sources import Local, Remote, Report, Sources, Wanted, classify
 from plugind_protocol.errors import InvalidParams, PackageInvalid, PluginNotFound
 from plugind_protocol.methods import InstallProgress
@@ -73,10 +72,6 @@ async def test_other_forms_are_refused(text: str, problem: str) -> None:
 
 async def no_download(url: str, file: Path, report: Report) -> None:
     raise AssertionError("nothing is to be fetched")
-
-
-async def extract(file: Path, into: Path) -> Path:
-    return await anyio.to_thread.run_sync(packages.extract, file, into)
 
 
 @pytest.fixture
