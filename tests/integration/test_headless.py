@@ -2,11 +2,14 @@
 
 import base64
 import contextlib
+import fcntl
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
+import termios
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -186,10 +189,9 @@ def test_what_another_program_writes_is_kept(start: Start, project: Path) -> Non
         other = otio.schema.Timeline(name="other")
         other.tracks.append(otio.schema.Track(name="V1", kind="Video"))
         otio.adapters.write_to_file(other, str(project))
-        with pytest.raises(errors.PluginError, match="another program has changed the project") as caught:
+        with pytest.raises(errors.InvalidState, match="another program has changed the project") as caught:
             add(client, 8.0)
-        assert caught.value.data.error is not None
-        assert "headless.reload" in caught.value.data.error.data["hint"]
+        assert "headless.reload" in caught.value.hint
         assert clips(project) == []
         client.headless_reload()
         add(client, 8.0)
@@ -334,8 +336,33 @@ def test_what_people_do_reaches_plugins(start: Start, plugins: Path, project: Pa
         assert heard[0]["name"] == "timeline.selectionChange"
         assert [one["id"] for one in heard[0]["payload"]] == [clip["id"]]
         assert client.call_plugin(GUEST, "tour", args={"media": "project/clip.mp4"})["timeline.addClip"]["error"]
-        with pytest.raises(errors.InvalidParams, match="there is no menu item 'burn'"):
-            client.headless_choose_menu("burn")
+        client.unload(GUEST)
+        wait_until(lambda: client.headless_state().menu == [])
+        with pytest.raises(errors.InvalidParams, match="there is no menu item 'grade'"):
+            client.headless_choose_menu("grade")
+
+
+def test_a_person_at_the_terminal_is_asked_and_ends_it(start: Start, plugins: Path, project: Path) -> None:
+    ours, theirs = pty.openpty()
+
+    def own_the_terminal() -> None:
+        fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
+
+    arguments = ("--host", "headless", "--project", str(project), "--dialogs", "prompt")
+    daemon = start(*arguments, stdin=theirs, start_new_session=True, preexec_fn=own_the_terminal)
+    with client_of(daemon) as client:
+        client.install(str(plugins / "probe"), grant="requested")
+        asked = {"title": "Grade all?", "kind": "question", "buttons": ["Grade", "Leave"]}
+        os.write(ours, b"2\n")  # typed ahead
+        args = {"method": "ui.showDialog", "params": asked}
+        assert client.call_plugin("probe", "host", args=args) == {"button": "Leave"}
+        assert "Grade all?" in os.read(ours, 10_000).decode()
+        add(client, 5.0)
+    os.write(ours, b"\x03")  # Ctrl-C, to everybody there
+    assert daemon.process.wait(20) == 0
+    assert clips(project) == [("beach", 2.0, 4.0), ("clip", 5.0, 6.0)]
+    os.close(theirs)
+    os.close(ours)
 
 
 # --- transactions

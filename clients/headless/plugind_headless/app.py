@@ -13,7 +13,6 @@ import anyio.abc
 import msgspec
 
 from plugind_client import AsyncClient, Disconnected
-from plugind_client.link import CHANGED
 from plugind_headless import confine
 from plugind_headless.errors import ProjectError
 from plugind_headless.host import Host
@@ -25,8 +24,10 @@ from plugind_headless.ui.prompt import at_terminal
 from plugind_headless.words import one_line
 from plugind_protocol import __version__
 from plugind_protocol.errors import PlugindError
+from plugind_protocol.methods import State
 
 NAME: Final = "plugind-headless"
+_NOT_LOADED: Final = {State.NOT_INSTALLED, State.INSTALLED, State.ERROR}
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -94,9 +95,11 @@ async def _serve(
                 project=file.folder if file is not None else None,
             ) as client:
                 clients.append(client)
+                changes = client.notifications("plugins.stateChanged")
                 _tell_daemon(event="ready")
-                async for _ in client.notifications(CHANGED):  # until the daemon is gone
-                    pass
+                async for changed in changes:  # until the daemon is gone
+                    if changed.to in _NOT_LOADED:
+                        host.forget(changed.plugin_id)
     finally:
         decoder.close()
 

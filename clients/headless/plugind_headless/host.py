@@ -145,6 +145,10 @@ class Host:
             unconfined=[*self._unconfined, *(f"decoder: {layer}" for layer in self._decoder.missing or ())],
         )
 
+    def forget(self, plugin_id: str) -> None:
+        """Put away what a plugin that is not loaded any more has put before the user."""
+        self._desk.forget(plugin_id)
+
     # --- timeline
 
     def _get_state(self, who: Who, _asked: Empty) -> wire.TimelineState:
@@ -233,9 +237,8 @@ class Host:
         return None if found is None else Extent(**found)
 
     async def _get_info(self, _who: Who, asked: media.GetInfo) -> dict[str, Any]:
-        path = self._sources.to_path(asked.path)
-        answer = await self._decoder.ask(path, Request("info", 0))
-        return {**(answer.result or {}), "path": asked.path, "size": path.stat().st_size}
+        answer = await self._decoder.ask(self._sources.to_path(asked.path), Request("info", 0))
+        return {**(answer.result or {}), "path": asked.path}
 
     async def _generate_thumbnail(self, _who: Who, asked: media.GenerateThumbnail) -> dict[str, Any]:
         request = Request("picture", 0, time=asked.time, width=asked.width, height=asked.height, format=asked.format)

@@ -1,6 +1,7 @@
 """What a media file holds: ``media.getInfo``, and how much of it there is for a clip."""
 
 import math
+import os
 from fractions import Fraction
 from typing import Any, BinaryIO, Final
 
@@ -21,7 +22,7 @@ def info(file: BinaryIO, suffix: str) -> dict[str, Any]:
         suffix: What its name ends with, to tell formats apart that FFmpeg reads as one.
 
     Returns:
-        `plugind_protocol.host.media.MediaInfo` without path and size.
+        `plugind_protocol.host.media.MediaInfo` without the path.
 
     Raises:
         Unreadable: FFmpeg cannot read it.
@@ -31,6 +32,7 @@ def info(file: BinaryIO, suffix: str) -> dict[str, Any]:
         return {
             "duration": float(length(container)),
             "container": suffix if suffix in names else names[0],
+            "size": os.fstat(file.fileno()).st_size,
             "streams": [_stream(stream) for stream in container.streams],
         }
 

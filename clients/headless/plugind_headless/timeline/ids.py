@@ -18,6 +18,8 @@ OURS: Final = "plugind"
 """The key of our metadata."""
 _ID: Final = "id"
 _LENGTH: Final = 12
+_LONGEST: Final = 256
+"""Characters of an id, as the contract has it."""
 
 
 def tracks(timeline: Timeline) -> list[tuple[int, Track]]:
@@ -36,7 +38,7 @@ def clips(timeline: Timeline) -> Iterator[tuple[int, Track, Clip]]:
 def id_of(clip: Clip) -> str:
     """Return the id of a clip; empty where it has none."""
     found = ours(clip).get(_ID)
-    return found if isinstance(found, str) else ""
+    return found if isinstance(found, str) and len(found) <= _LONGEST else ""
 
 
 def ours(item: Any) -> dict[str, Any]:

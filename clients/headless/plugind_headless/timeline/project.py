@@ -26,6 +26,9 @@ MAX_NESTING: Final = 400
 DEFAULT_RATE: Final = 30.0
 """Frames per second of a timeline that has nothing in it and does not say."""
 
+MAX_RATE: Final = 1000.0
+"""More frames per second are samples of sound, not pictures."""
+
 _FPS: Final = "fps"
 
 
@@ -140,14 +143,14 @@ def parse(text: bytes, path: Path) -> Timeline:
 def rate_of(timeline: Timeline) -> float:
     """Return the frames per second of a timeline: as it says, else as the first thing on its video tracks has."""
     said: object = ids.ours(timeline).get(_FPS)
-    if isinstance(said, int | float) and said > 0:
+    if isinstance(said, int | float) and 0 < said <= MAX_RATE:
         return float(said)
     start: RationalTime | None = timeline.global_start_time
-    if start is not None and start.rate > 1:
+    if start is not None and 1 < start.rate <= MAX_RATE:
         return float(start.rate)
     video_first = sorted((track for _, track in ids.tracks(timeline)), key=lambda one: one.kind != TrackKind.Video)
     rates = (slot.item.duration().rate for track in video_first for slot in lanes.layout(track))
-    return next((float(rate) for rate in rates if rate > 1), DEFAULT_RATE)
+    return next((float(rate) for rate in rates if 1 < rate <= MAX_RATE), DEFAULT_RATE)
 
 
 def _read(path: Path) -> bytes:

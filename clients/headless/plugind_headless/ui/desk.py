@@ -119,6 +119,11 @@ class Desk:
             path="$.id",
         )
 
+    def forget(self, plugin_id: str) -> None:
+        """Close the panels of a plugin, and remove its menu items."""
+        self._panels = {key: panel for key, panel in self._panels.items() if panel.plugin_id != plugin_id}
+        self._items = {key: item for key, item in self._items.items() if item.plugin_id != plugin_id}
+
     def notify(self, plugin_id: str, asked: wire.ShowNotification) -> None:
         """Tell the user something."""
         self.notifications.append(Notification(plugin_id=plugin_id, message=asked.message, kind=asked.kind))

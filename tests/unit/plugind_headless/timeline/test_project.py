@@ -65,6 +65,7 @@ def test_ids_are_given_kept_and_never_doubled(path: Path) -> None:
     copied = clip("y", 10)
     bare.tracks[0].extend([copied, copied.deepcopy()])
     bare.tracks[0][0].metadata[ids.OURS] = "not a dictionary"
+    bare.tracks[0][1].metadata[ids.OURS] = {"id": "x" * 257}
     write(path, bare)
 
     def read() -> list[str]:
@@ -193,6 +194,12 @@ def test_the_rate_of_a_timeline_that_does_not_say_is_that_of_its_first_picture()
     made.tracks.append(Track(kind="Audio", children=[Clip(source_range=span(0, 10, 48000))]))
     made.tracks.append(Track(kind="Video", children=[Gap(source_range=span(0, 10, 24))]))
     assert project.rate_of(made) == 24
+
+
+def test_samples_of_sound_are_no_frames() -> None:
+    made = Timeline(global_start_time=RationalTime(0, 48000))
+    made.tracks.append(Track(kind="Audio", children=[Clip(source_range=span(0, 10, 48000))]))
+    assert project.rate_of(made) == project.DEFAULT_RATE
 
 
 def test_the_empty_timeline() -> None:

@@ -207,6 +207,11 @@ def test_panels_and_menu_items_are_their_plugins_own(desk: Desk) -> None:
     with pytest.raises(InvalidParams, match="of several plugins: p, q"):
         desk.item("go", None)
     assert desk.item("go", "q").label == "Two"
+    desk.forget("nobody")
+    assert (len(desk.panels), len(desk.menu)) == (1, 2)
+    desk.forget("q")
+    assert (desk.panels, [one.plugin_id for one in desk.menu]) == ([], ["p"])
+    desk.add_item("q", ui.AddMenuItem(id="go", label="Two"))
     desk.remove_item("q", ui.RemoveMenuItem(id="go"))
     assert desk.item("go", None).label == "Again"
     with pytest.raises(InvalidParams, match="q has no menu item 'go'"):
