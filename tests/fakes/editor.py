@@ -28,6 +28,8 @@ class TimelineEditor:
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.answers: dict[str, Any] = {}
         """By method: what to answer, or raise, instead; an `anyio.Event` is waited for, ``None`` never answered."""
+        self.nulls: set[str] = set()
+        """Methods that are answered with null."""
         self.reached: dict[str, anyio.Event] = {}
         """By method: set when it is asked."""
         self._before: dict[str, dict[str, Any]] = {}
@@ -50,6 +52,8 @@ class TimelineEditor:
             if not isinstance(answer, anyio.Event):
                 return answer if answer is not None else await anyio.sleep_forever()
             await answer.wait()
+        if method in self.nulls:
+            return None
         return self._do(method, params)
 
     def _do(self, method: str, params: Any) -> Any:

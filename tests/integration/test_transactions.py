@@ -362,6 +362,16 @@ async def test_effects(client: AsyncClient, editor: TimelineEditor) -> None:
     assert list(editor.clips) == before
 
 
+async def test_events(client: AsyncClient, editor: TimelineEditor) -> None:
+    await client.load("editing")
+    await client.events_publish("ui.menu", {"id": "add"}, plugin_id="editing")
+    with anyio.fail_after(5):
+        while "commit" not in editor.methods:
+            await client.get_state("editing")
+    assert editor.methods == ["begin", "addClip", "commit"]
+    assert editor.asked[0][1]["label"] == "editing: event"
+
+
 async def test_the_next_transaction_of_a_plugin_waits_for_the_one_before(
     client: AsyncClient, editor: TimelineEditor
 ) -> None:

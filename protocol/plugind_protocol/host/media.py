@@ -38,6 +38,8 @@ class MediaStream(Open, frozen=True):
     """Of audio."""
     duration: Seconds | None = None
     """In s, where the file says so."""
+    bit_rate: Annotated[int, Meta(ge=0)] | None = None
+    """Bits per s, where the file says so."""
 
 
 class MediaInfo(Open, frozen=True):

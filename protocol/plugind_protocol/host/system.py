@@ -20,6 +20,10 @@ class SystemInfo(Struct, frozen=True, omit_defaults=False):
     """Of plugind."""
     api_version: str
     """Of the plugin API."""
+    memory_total: int
+    """In bytes."""
+    memory_available: int
+    """That programs could have now, in bytes."""
 
 
 METHODS: Final = (
@@ -31,7 +35,16 @@ METHODS: Final = (
         permission="system.info",
         provider="daemon",
         example=Example(
-            {}, {"os": "linux", "arch": "x86_64", "cpuCount": 8, "daemonVersion": "0.1.0", "apiVersion": "1.0"}
+            {},
+            {
+                "os": "linux",
+                "arch": "x86_64",
+                "cpuCount": 8,
+                "daemonVersion": "0.1.0",
+                "apiVersion": "1.0",
+                "memoryTotal": 16777216000,
+                "memoryAvailable": 8388608000,
+            },
         ),
     ),
 )

@@ -98,6 +98,8 @@ class AddMenuItem(Params, frozen=True):
     """Where: menus from the top, with ``/`` between them; default: the editor's menu for plugins."""
     shortcut: Line | None = None
     """Such as ``Ctrl+Shift+G``; the editor leaves out one that is taken."""
+    enabled: bool = True
+    """Whether it can be chosen; add it again with the same id to change that."""
 
 
 class RemoveMenuItem(Params, frozen=True):
@@ -116,6 +118,8 @@ class ShowNotification(Params, frozen=True):
     """What it looks like."""
     duration_ms: Annotated[int, Meta(ge=0, le=600_000)] | None = None
     """How long, in ms; default: the editor's choice; 0: until dismissed."""
+    title: Line | None = None
+    """Above the message; default: the plugin's name."""
 
 
 class FileFilter(Params, frozen=True):

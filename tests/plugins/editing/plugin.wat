@@ -7,6 +7,7 @@
   (data (i32.const 32) "lifecycle.activate")     ;; 18
   (data (i32.const 56) "event")                  ;;  5
   (data (i32.const 64) "r       ")               ;; what lifecycle.activate does
+  (data (i32.const 72) "a")                      ;; what event does
   (data (i32.const 96) "effects.register")       ;; 16
   (data (i32.const 128) "{\22id\22:\22edit\22}") ;; 13
   (data (i32.const 160) "timeline.addClip")      ;; 16
@@ -43,8 +44,9 @@
       (then (return (call $host_call (i32.const 96) (i32.const 16) (i32.const 128) (i32.const 13)))))
     (if (call $equals (local.get $name) (local.get $name_len) (i32.const 32) (i32.const 18))
       (then (return (call $run (i32.const 64) (i32.const 8)))))
-    (if (i32.or (call $has_dot (local.get $name) (local.get $name_len))
-        (call $equals (local.get $name) (local.get $name_len) (i32.const 56) (i32.const 5)))
+    (if (call $equals (local.get $name) (local.get $name_len) (i32.const 56) (i32.const 5))
+      (then (return (call $run (i32.const 72) (i32.const 1)))))
+    (if (call $has_dot (local.get $name) (local.get $name_len))
       (then (return (i64.or (call $text (i32.const 560) (i32.const 44)) (i64.const 0x80000000)))))
     (call $run (local.get $name) (local.get $name_len)))
 
