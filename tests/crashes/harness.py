@@ -34,6 +34,8 @@ class Scenario(NamedTuple):
     prepare: Callable[[Path], None]
     act: Callable[[Path, Acknowledge], None]
     check: Callable[[Path, Sequence[str]], None]
+    power: bool = True
+    """Whether it is to survive the loss of power too."""
 
 
 class Outcome(NamedTuple):
@@ -192,7 +194,7 @@ class _Killer:
 def killed_everywhere(scenario: Scenario, work: Path, notes: Path, *, stride: int) -> Outcome:
     """Kill a scenario before each step, once so that all is there that was written, and once so that it is not.
 
-    With a stride above 1 the two take turns.
+    With a stride above 1 the two take turns. What is not to survive the loss of power is only killed.
     """
     killer = _Killer(scenario, work, notes)
     killer.prepare()
@@ -200,7 +202,8 @@ def killed_everywhere(scenario: Scenario, work: Path, notes: Path, *, stride: in
     failures = []
     kills = 0
     for turn, step in enumerate(_spread(steps, stride)):
-        for lose in (False, True) if stride == 1 else (turn % 2 == 1,):
+        ways = (False,) if not scenario.power else (False, True) if stride == 1 else (turn % 2 == 1,)
+        for lose in ways:
             kills += 1
             if (failure := killer.kill(step, lose=lose)) is not None:
                 failures.append(failure)

@@ -12,6 +12,8 @@ from tests.fakes.unpacking import extract
 
 from plugind.config import Config
 from plugind.host.effects import EffectRegistry
+from plugind.host.events.bus import Ways
+from plugind.host.own import OwnProviders, Surroundings
 from plugind.registry import recovery
 from plugind.registry.journal import Journal
 from plugind.registry.sources import Sources
@@ -52,12 +54,17 @@ class FakeDaemon:
         self.store = PackageStore(folder)
         self.database, self.recovered = recovery.open_database(folder / "state.db", self.store)
         self.journal = Journal(folder / "journal.jsonl", kept=config.changes_kept)
+        self.effects = EffectRegistry(lambda _plugin, _ids: None)
+        self.own = OwnProviders(folder, self._surroundings(), open_stores=2)
         environment = Environment(
             pool=cast("Any", self.pool),
             host_calls=cast("Any", None),
-            effects=EffectRegistry(lambda _plugin, _ids: None),
+            forget=self._forget,
+            own=self.own,
+            effects=self.effects,
             tasks=tasks,
             announce=Announcer(self.journal, cast("Any", _Ears(self.told))),
+            held=lambda _plugin, _update: None,
             console=lambda _plugin, _level, text: self.console.append(text),
             console_dropped=lambda _plugin, _count: None,
             capsules=cast("Any", _NoCapsules()),
@@ -68,6 +75,24 @@ class FakeDaemon:
         sources = Sources(folder / "incoming", unpack=extract, download=_nothing_is_fetched)
         self.catalog = Catalog(config, self.database, self.store, sources=sources, environment=environment)
         self.changes = ChangesService(self.journal, self.catalog)
+
+    def _forget(self, plugin_id: str) -> None:
+        self.effects.forget(plugin_id)
+        self.own.forget(plugin_id)
+
+    def _surroundings(self) -> Surroundings:
+        async def unheard(_plugin: str, _params: bytes) -> None:
+            """Nobody is told."""
+
+        say = lambda _plugin, _level, text: self.console.append(text)  # noqa: E731
+        return Surroundings(
+            package=lambda plugin_id: self.catalog.get(plugin_id).package,
+            project=lambda: None,
+            limit=lambda plugin_id: self.catalog.get(plugin_id).installed.limits.storage_bytes,
+            warn=lambda _plugin, _used, _limit: None,
+            console=say,
+            events=Ways(deliver=unheard, allowed=lambda _plugin: True, tell_clients=lambda _event: None, console=say),
+        )
 
     async def start(self) -> None:
         await self.catalog.restore()
@@ -88,6 +113,7 @@ async def running(folder: Path, config: Config | None = None) -> AsyncIterator[F
             await daemon.start()
             yield daemon
             await daemon.catalog.stop(hook_timeout=1.0)
+            await daemon.own.close()
         finally:
             daemon.close()
         tasks.cancel_scope.cancel()
