@@ -323,6 +323,7 @@ class _Parts:
             catalog=self.catalog,
             journal=journal,
             console=console,
+            events=self.own.events,
             sessions=sessions,
             providers=providers,
             compiler=pool.compiler,

@@ -315,6 +315,10 @@ class PluginMetrics(Struct, frozen=True, omit_defaults=False):
     frame_us: float
     """Median time in the guest per frame of the last frames, in µs."""
     console_dropped: int
+    events: int = 0
+    """Events that it was told of."""
+    events_dropped: int = 0
+    """Events that it was not told of: they came too fast, or its call failed."""
 
 
 class DaemonMetrics(Struct, frozen=True, omit_defaults=False):

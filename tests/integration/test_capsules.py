@@ -287,6 +287,16 @@ async def test_an_unknown_id_is_refused(client: AsyncClient) -> None:
             await client.capsules_get(name)
 
 
+KEPT: list[tuple[str, dict[str, Any]]] = [
+    ("storage.set", {"key": "n", "value": SECRET + "7"}),
+    ("file.write", {"path": "f", "data": SECRET + "9"}),
+    ("events.emit", {"name": "done", "payload": SECRET + "a"}),
+    ("events.on", {"name": "**"}),
+]
+"""Host calls whose contents are the user's; the call that makes them says them too, under a key that tells it."""
+
+
+@pytest.mark.threat("Files", "contents in logs, errors and capsules")
 async def test_secrets_are_nowhere(start: Callable[..., Daemon], plugins: Path, tmp_path: Path) -> None:
     """In params, in a storage value, in a path, on the console: not in a capsule, an error, the log, or any file."""
     settings = tmp_path / "plugind.toml"
@@ -307,9 +317,12 @@ async def test_secrets_are_nowhere(start: Callable[..., Daemon], plugins: Path, 
         await client.call_plugin("probe", "echo", args=echoed)
         for message in (f"token={SECRET}5", f"Authorization: Bearer {SECRET}6", f"as said: {SECRET}1", f"see {home}/x"):
             await client.call_plugin("probe", "log", args={"message": message})
-        stored = {"method": "storage.set", "params": {"name": "n", "value": SECRET + "7"}}
-        with pytest.raises(errors.PluginError):  # nobody answers it in this version
-            await client.call_plugin("probe", "host", args=stored)
+        for method, params in KEPT:
+            await client.call_plugin("probe", "host", args={"method": method, "params": params})
+        await client.events_publish("editor.said", SECRET + "b")
+        with anyio.fail_after(10):
+            while not (await client.daemon_metrics()).plugins[0].events:
+                await anyio.lowlevel.checkpoint()
         with pytest.raises(errors.Trap) as caught:
             await client.call_plugin("probe", "panic", args={"apiKey": SECRET + "8", "note": SECRET + "1"})
         capsule = (await of(client, caught.value)).capsule
@@ -326,7 +339,7 @@ async def test_secrets_are_nowhere(start: Callable[..., Daemon], plugins: Path, 
     assert "~/private/" in capsule.calls[1].params.text
     assert [line.message for line in capsule.console][-1] == "see ~/x"
     assert daemon.stop() == 0
-    files = [path for path in daemon.data_dir.rglob("*") if path.is_file()]
+    files = [path for path in daemon.data_dir.rglob("*") if path.is_file() and "private" not in path.parts]
     assert len([path for path in files if path.name.endswith(".capsule.json")]) == 2
     for path in (*files, daemon.log):
         content = path.read_bytes()

@@ -12,6 +12,7 @@ import msgspec
 import psutil
 
 from plugind.config import Config
+from plugind.host.events.bus import EventBus
 from plugind.host.providers import Providers
 from plugind.registry import recovery
 from plugind.registry.journal import Journal
@@ -58,6 +59,7 @@ class DaemonService:
         catalog: The installed plugins.
         journal: Their state changes.
         console: Their console.
+        events: What they hear of.
         sessions: The connected clients.
         providers: Which of them answers plugins.
         compiler: Knows the cache of compiled modules.
@@ -72,6 +74,7 @@ class DaemonService:
         catalog: Catalog,
         journal: Journal,
         console: Console,
+        events: EventBus,
         sessions: Sessions,
         providers: Providers,
         compiler: Compiler,
@@ -82,6 +85,7 @@ class DaemonService:
         self._catalog = catalog
         self._journal = journal
         self._console = console
+        self._events = events
         self._sessions = sessions
         self._providers = providers
         self._compiler = compiler
@@ -183,6 +187,7 @@ class DaemonService:
         pid = runtime.worker.pid if runtime.worker is not None else None
         used = usage.get(pid or 0, _Usage())
         meter = runtime.meter
+        events = self._events.counts(runtime.plugin_id)
         return PluginMetrics(
             plugin_id=runtime.plugin_id,
             state=runtime.state,
@@ -200,6 +205,8 @@ class DaemonService:
             p99_us=meter.call_us(0.99),
             frame_us=meter.frame_us(),
             console_dropped=self._console.dropped(runtime.plugin_id),
+            events=events.delivered,
+            events_dropped=events.dropped,
         )
 
     def _usage(self, pids: set[int]) -> "dict[int, _Usage]":
@@ -258,6 +265,8 @@ def _prometheus(plugins: list[PluginMetrics], own: _Usage, cache: CacheInfo, *, 
         ("memory_bytes", "gauge", "memory_bytes"),
         ("cpu_seconds_total", "counter", "cpu_seconds"),
         ("console_dropped_total", "counter", "console_dropped"),
+        ("events_total", "counter", "events"),
+        ("events_dropped_total", "counter", "events_dropped"),
     ):
         lines.append(f"# TYPE plugind_plugin_{name} {kind}")
         lines += [

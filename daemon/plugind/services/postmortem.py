@@ -5,7 +5,7 @@ import os
 import platform
 import signal
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -42,8 +42,29 @@ _STEPS: Final[dict[Kind, Step]] = {
     Kind.WINDOW_OPEN: "openWindow",
     Kind.WINDOW_CLOSE: "closeWindow",
 }
-_HIDDEN: Final = "storage."
-"""Host calls whose values are the user's."""
+
+
+class _Hidden(NamedTuple):
+    """What of a call is the user's, and stays out."""
+
+    params: bool = True
+    answer: bool = True
+
+
+_NOTHING: Final = _Hidden(params=False, answer=False)
+_HIDDEN: Final = {
+    "storage.get": _Hidden(),
+    "storage.set": _Hidden(),
+    "storage.remove": _Hidden(),
+    "storage.keys": _Hidden(),
+    "storage.clear": _Hidden(),
+    "file.read": _Hidden(params=False),
+    "file.write": _Hidden(answer=False),
+    "events.emit": _Hidden(answer=False),
+}
+"""By host method: values, the content of files, and what events say."""
+_EVENT: Final = "event"
+"""The guest's own method that is told of events."""
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,7 +181,7 @@ def _call(ran: Ran, failure: Failure, redactor: Redactor, keep: Keep, frames: "_
     return CallRecord(
         step=_STEPS[ran.kind],
         name=redactor.text(name),
-        params=redactor.payload(ran.body[head:], keep=room, size=ran.size - head),
+        params=redactor.payload(ran.body[head:], keep=room, hide=ran.name == _EVENT, size=ran.size - head),
         ms=round(ran.seconds * 1000, 3),
         timeout_ms=round(ran.timeout * 1000, 3),
         outcome=ran.outcome,
@@ -173,13 +194,13 @@ def _call(ran: Ran, failure: Failure, redactor: Redactor, keep: Keep, frames: "_
 
 def _host_call(called: HostCalled, redactor: Redactor, room: int) -> HostCallRecord:
     method = called.method.decode(errors="replace")
-    hide = method.startswith(_HIDDEN)
+    hide = _HIDDEN.get(method, _NOTHING)
     return HostCallRecord(
         method=redactor.text(method),
-        params=redactor.payload(called.params, keep=room, hide=hide),
+        params=redactor.payload(called.params, keep=room, hide=hide.params),
         answer=None
         if called.answer is None
-        else redactor.payload(called.answer, keep=room, hide=hide and not called.failed),
+        else redactor.payload(called.answer, keep=room, hide=hide.answer and not called.failed),
         failed=called.failed,
     )
 
