@@ -11,6 +11,7 @@ from plugind_client.handlers import Handler
 from plugind_client.link import LinkChanged, Reconnect
 from plugind_client.notifications import Notifications
 from plugind_client.provider import Caller, HostProvider
+from plugind_client.states import Snapshot, follow_states
 
 __all__ = [
     "AsyncClient",
@@ -25,6 +26,8 @@ __all__ = [
     "NoDaemon",
     "Notifications",
     "Reconnect",
+    "Snapshot",
     "UnexpectedAnswer",
     "default_path",
+    "follow_states",
 ]
