@@ -40,6 +40,7 @@ from plugind.registry.store import PackageStore
 from plugind.rpc.connection import Connection
 from plugind.rpc.dispatch import Dispatcher
 from plugind.rpc.session import Sessions
+from plugind.services.bringing import Bringing
 from plugind.services.capsules import Capsules
 from plugind.services.catalog import Catalog
 from plugind.services.changes import Announcer, ChangesService
@@ -52,6 +53,7 @@ from plugind.services.events import EventsService, deliver
 from plugind.services.guests import GuestHost
 from plugind.services.headless import HeadlessService
 from plugind.services.library import Library
+from plugind.services.order import Order
 from plugind.services.permissions import PermissionsService
 from plugind.services.plugins import PluginsService
 from plugind.services.unpacking import Unpacking
@@ -198,7 +200,7 @@ async def _serve(
             until = anyio.current_time() + config.drain_seconds
             with anyio.move_on_after(config.drain_seconds):
                 await sessions.drained()
-            await parts.catalog.stop(hook_timeout=max(_SHORTEST_HOOK_SECONDS, (until - anyio.current_time()) / 2))
+            await parts.order.stop(hook_timeout=max(_SHORTEST_HOOK_SECONDS, (until - anyio.current_time()) / 2))
             await sessions.disconnect(seconds=_FAREWELL_SECONDS)
             await parts.headless.stop()
     finally:
@@ -316,6 +318,8 @@ class _Parts:
         self.headless = HeadlessService(
             _headless(config, environ), self.connection, policy=environment.restarts, tasks=tasks
         )
+        self.order = Order(self.catalog)
+        bringing = Bringing(self.catalog, library, self._dependencies, self.order)
         self.usage = UsageWatch(self.catalog, lambda warning: sessions.broadcast("plugins.resourceWarning", warning))
         daemon = DaemonService(
             config,
@@ -330,9 +334,9 @@ class _Parts:
             shutdown=stop.set,
         )
         self.permissions = PermissionsService(self.catalog, ledger)
-        plugins = PluginsService(self.catalog, self.permissions)
+        plugins = PluginsService(self.catalog, self.permissions, bringing=bringing, order=self.order)
         self.changes = ChangesService(journal, self.catalog)
-        frames = EffectsService(self.catalog, effects, windows)
+        frames = EffectsService(self.catalog, effects, windows, order=self.order)
         self._dispatcher = _dispatcher(
             daemon,
             plugins=plugins,

@@ -62,3 +62,13 @@ class Resolution(Struct, frozen=True, omit_defaults=False):
     """What was not checked, and why."""
     unusable: list[UnusablePackage]
     """What lies in package folders and cannot be used."""
+
+
+class InstalledDependency(Struct, frozen=True, omit_defaults=False):
+    """A plugin that came because another one needs it."""
+
+    plugin_id: str
+    version: str
+    previous: str | None
+    """The version that was installed before."""
+    requested_permissions: list[str]

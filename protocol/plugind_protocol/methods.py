@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from plugind_protocol.capsule import Capsule, CapsuleId, CapsuleInfo
-from plugind_protocol.dependencies import Resolution, Resolve
+from plugind_protocol.dependencies import InstalledDependency, Resolution, Resolve
 from plugind_protocol.frames import PixelFormat
 from plugind_protocol.headless import ChooseMenu, HeadlessSet, HeadlessState
 from plugind_protocol.host.effects import EffectParameter
@@ -346,6 +346,8 @@ class Install(Params, frozen=True):
     """Take a package without a signature from where signed ones are expected; nowhere yet, so it changes nothing."""
     sha256: Annotated[str, Meta(pattern="^[0-9a-fA-F]{64}$")] | None = None
     """What the package has to be, hex; for packages only."""
+    grant_dependencies: Literal["requested"] | None = None
+    """Grant what dependencies that come with it ask for; by default they are granted nothing."""
     progress_token: int | str | None = None
     """Comes back in each ``$/progress``, which says how far the install is; none are sent without it."""
 
@@ -374,6 +376,8 @@ class Uninstall(Params, frozen=True):
     plugin_id: str
     keep_data: bool = False
     """Keep its storage and its private folder, for when it is installed again."""
+    force: bool = False
+    """Remove it even if other installed plugins need it; those do not load then."""
 
 
 class InstallResult(Struct, frozen=True, omit_defaults=False):
@@ -385,6 +389,8 @@ class InstallResult(Struct, frozen=True, omit_defaults=False):
     requested_permissions: list[str]
     held_update: HeldUpdate | msgspec.UnsetType = msgspec.UNSET
     """Set where the source is an update that asks for more than was agreed to: it waits, and the rest is as before."""
+    dependencies: list[InstalledDependency] = []
+    """What was installed or updated before it, because it needs it."""
 
 
 class Update(Params, frozen=True):

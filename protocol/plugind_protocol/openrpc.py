@@ -39,6 +39,7 @@ _STARTS_WORKER: Final = (
     errors.PackageInvalid,
     errors.UnsupportedAbi,
     errors.PluginError,
+    errors.DependencyConflict,
 )
 _CHECKS_PACKAGE: Final = (
     errors.InvalidState,
@@ -68,7 +69,7 @@ ERRORS: Final[dict[str, tuple[type[PlugindError], ...]]] = {
     "daemon.metrics": (),
     "daemon.shutdown": (),
     "plugins.install": _CHECKS_PACKAGE,
-    "plugins.uninstall": _CHANGES_STATE,
+    "plugins.uninstall": (*_CHANGES_STATE, errors.DependencyConflict),
     "plugins.load": _STARTS_WORKER,
     "plugins.unload": _CHANGES_STATE,
     "plugins.activate": _STARTS_WORKER,

@@ -32,6 +32,7 @@ Show = Callable[[InstallProgress], None]
 @click.option("--grant-requested", is_flag=True, help="Grant all that the plugin asks for.")
 @click.option("--preset", type=click.Choice(list(PRESETS)), help="Grant what this preset covers of what it asks for.")
 @click.option("--sha256", metavar="HEX", help="Install the package only if it is the one with this SHA-256.")
+@click.option("--grant-dependencies", is_flag=True, help="Grant all that the plugins ask for that come with it.")
 @click.option("--allow-unsigned", is_flag=True, help="Accept a package without a signature.")
 @pass_invocation
 def install(
@@ -43,6 +44,7 @@ def install(
     grant_requested: bool,
     preset: PresetName | None,
     sha256: str | None,
+    grant_dependencies: bool,
     allow_unsigned: bool,
 ) -> None:
     """Install the plugin at SOURCE, or another version of an installed one.
@@ -60,12 +62,17 @@ def install(
                 grant=granting,
                 allow_unsigned=allow_unsigned,
                 sha256=sha256,
+                grant_dependencies="requested" if grant_dependencies else None,
                 progress_token=None if invocation.as_json else token,
             )
         held = client.get_permissions(result.plugin_id).granted
     if result.held_update is not msgspec.UNSET:
         return invocation.show(result, held_words(result, result.held_update))
-    words = f"installed {one_line(result.plugin_id)} {result.version} ({result.state})"
+    words = "".join(
+        f"{'updated' if one.previous else 'installed'} {one_line(one.plugin_id)} {one.version}, which it needs\n"
+        for one in result.dependencies
+    )
+    words += f"installed {one_line(result.plugin_id)} {result.version} ({result.state})"
     if lacking := [name for name in result.requested_permissions if name not in held]:
         words += f"\nit asks for what it was not granted: {', '.join(lacking)}"
         words += f"\ngrant it with: pluginctl grant {result.plugin_id} {' '.join(lacking)}"

@@ -23,7 +23,6 @@ class Step(NamedTuple):
 
 
 STEPS: Final[dict[str, Step]] = {
-    "uninstall": Step(Client.uninstall, "uninstalled", "Stop PLUGIN and remove it."),
     "load": Step(Client.load, "loaded", "Start the worker of PLUGIN and load its module."),
     "unload": Step(Client.unload, "unloaded", "Stop the worker of PLUGIN."),
     "activate": Step(Client.activate, "activated", "Activate PLUGIN."),
@@ -49,6 +48,16 @@ def _step_command(name: str, step: Step) -> click.Command:
 def _show_done(invocation: Invocation, done: str, info: PluginInfo) -> None:
     worker = f", pid {info.pid}" if info.pid is not None else ""
     invocation.show(info, f"{done} {one_line(info.plugin_id)} {info.version} ({info.state}{worker})")
+
+
+@click.command()
+@plugin_argument
+@click.option("--force", is_flag=True, help="Even if other installed plugins need it.")
+@pass_invocation
+def uninstall(invocation: Invocation, /, plugin: str, *, force: bool) -> None:
+    """Stop PLUGIN and remove it."""
+    with invocation.connect() as client:
+        _show_done(invocation, "uninstalled", client.uninstall(plugin, force=force))
 
 
 @click.command()
@@ -101,6 +110,7 @@ def limits(invocation: Invocation, /, plugin: str, changes: tuple[tuple[str, int
 
 
 COMMANDS: Final[dict[str, Any]] = {
+    "uninstall": uninstall,
     "release": release,
     "limits": limits,
     **{name: _step_command(name, step) for name, step in STEPS.items()},

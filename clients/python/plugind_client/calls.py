@@ -59,6 +59,7 @@ class Calls(ABC):
         allow_unsigned: bool = False,
         sha256: str | None = None,
         progress_token: int | str | None = None,
+        grant_dependencies: Literal["requested"] | None = None,
     ) -> m.InstallResult:
         """Install a plugin, or another version of an installed one.
 
@@ -68,6 +69,7 @@ class Calls(ABC):
             allow_unsigned: Whether an unsigned package will do.
             sha256: What the package has to be, hex.
             progress_token: Comes back in the notifications ``$/progress`` that this asks for.
+            grant_dependencies: Grant what dependencies that come with it ask for.
         """
         granted: Any = grant if isinstance(grant, str) else list(grant)
         params = m.Install(
@@ -76,17 +78,19 @@ class Calls(ABC):
             allow_unsigned=allow_unsigned,
             sha256=sha256,
             progress_token=progress_token,
+            grant_dependencies=grant_dependencies,
         )
         return await self._ask("plugins.install", params, m.InstallResult)
 
-    async def uninstall(self, plugin_id: str, *, keep_data: bool = False) -> m.PluginInfo:
+    async def uninstall(self, plugin_id: str, *, keep_data: bool = False, force: bool = False) -> m.PluginInfo:
         """Stop and remove a plugin.
 
         Args:
             plugin_id: Which.
             keep_data: Keep its storage and its private folder, for when it is installed again.
+            force: Remove it even if other installed plugins need it.
         """
-        params = m.Uninstall(plugin_id=plugin_id, keep_data=keep_data)
+        params = m.Uninstall(plugin_id=plugin_id, keep_data=keep_data, force=force)
         return await self._ask("plugins.uninstall", params, m.PluginInfo)
 
     async def load(self, plugin_id: str) -> m.PluginInfo:

@@ -6,7 +6,7 @@ took *preparing* first.
 """
 
 import datetime as dt
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 
@@ -27,6 +27,7 @@ from plugind.services.installer import Installer, Prepared
 from plugind.services.locks import Locks
 from plugind.services.runtime import Runtime
 from plugind_protocol.errors import InvalidParams, InvalidState, ManifestInvalid, PlugindError, PluginNotFound
+from plugind_protocol.manifest import Manifest
 from plugind_protocol.methods import (
     Install,
     InstallProgress,
@@ -156,17 +157,27 @@ class Catalog:
             ],
         )
 
-    # --- versions that come -----------------------------------------------------------------------------------
     def kept(self) -> list[Record]:
         """All versions that are kept besides the current ones, of each plugin the latest first."""
         return [record for records in self._kept.values() for record in reversed(records)]
 
-    async def install(self, params: Install, report: Report = lambda _: None) -> Runtime:
+    # --- versions that come -----------------------------------------------------------------------------------
+
+    async def install(
+        self,
+        params: Install,
+        report: Report = lambda _: None,
+        *,
+        origin: str | None = None,
+        before: Callable[[Manifest], Awaitable[None]] | None = None,
+    ) -> Runtime:
         """Install from a source, or update an installed plugin to what the source holds.
 
         Args:
             params: The source, and what to grant.
             report: Told how far it is.
+            origin: Where it came from, where that is not the source.
+            before: Awaited once it is known what the source holds, before anything is done; what it raises ends it.
 
         Raises:
             ManifestInvalid: The manifest is missing or wrong.
@@ -181,9 +192,11 @@ class Catalog:
             contents = await anyio.to_thread.run_sync(folder.read, found)
             chosen = grants.choose(params.grant, contents.manifest.requested)
             manifest = contents.manifest
+            if before is not None:
+                await before(manifest)
             async with self._preparing.hold(manifest.name):
                 with self._arrival(manifest.name, manifest.version, fetched=self._sources.fetched(found)):
-                    return await self._take(contents, chosen, source=params.source, report=report)
+                    return await self._take(contents, chosen, source=origin or params.source, report=report)
 
     async def _take(
         self, contents: folder.Contents, chosen: frozenset[Permission], *, source: str, report: Report
@@ -501,16 +514,6 @@ class Catalog:
             async with anyio.create_task_group() as tasks:
                 for runtime in self.runtimes.values():
                     tasks.start_soon(runtime.probe, supervision.health_timeout_seconds)
-
-    async def stop(self, *, hook_timeout: float) -> None:
-        """Unload everything.
-
-        Args:
-            hook_timeout: Seconds that each of a plugin's last hooks may take.
-        """
-        async with anyio.create_task_group() as tasks:
-            for runtime in self.runtimes.values():
-                tasks.start_soon(runtime.unload, "shutdown", hook_timeout)
 
     def _referred(self) -> Iterator[Record]:
         """Go through all records that refer to packages."""

@@ -17,7 +17,7 @@ from plugind_protocol import ranges
 from plugind_protocol.conflicts import Conflict
 from plugind_protocol.dependencies import Dependency, Resolution, Resolve, ResolvedPlugin, UnusablePackage
 from plugind_protocol.errors import DependencyConflict, InvalidParams, ManifestInvalid, PlugindError, PluginNotFound
-from plugind_protocol.manifest import SDK_NAME
+from plugind_protocol.manifest import SDK_NAME, Manifest
 
 _HINTS: Final = {
     "missing": "Correct the name, install it by hand first, or put it into a package folder ([packages] folders).",
@@ -105,13 +105,22 @@ async def given(found: Path, *, source: str) -> Offer:
         PackageInvalid: Something that it names is missing or not acceptable.
     """
     contents = await anyio.to_thread.run_sync(folder.read, found)
-    if contents.manifest.name == SDK_NAME:
+    check_name(contents.manifest)
+    return offer(contents.manifest, source=source)
+
+
+def check_name(manifest: Manifest) -> None:
+    """Check that a plugin does not call itself what the host provides.
+
+    Raises:
+        ManifestInvalid: It does.
+    """
+    if manifest.name == SDK_NAME:
         raise ManifestInvalid(
             f"manifest.json: $.name {SDK_NAME} is what the host itself provides",
             hint="Give the plugin another name.",
             path="$.name",
         )
-    return offer(contents.manifest, source=source)
 
 
 def refused(conflict: Conflict, asked: str) -> PlugindError:

@@ -11,6 +11,7 @@ import msgspec
 from plugind.host.effects import EffectRegistry
 from plugind.rpc.session import Session
 from plugind.services.catalog import Catalog
+from plugind.services.order import Order
 from plugind.services.plugins import invalid, timeout_seconds
 from plugind.services.runtime import Runtime
 from plugind.supervisor.windows import WindowFolder
@@ -55,9 +56,11 @@ class EffectsService:
         catalog: The installed plugins.
         effects: What they registered.
         folder: Where window files are made.
+        order: Brings plugins up after what they need.
     """
 
-    def __init__(self, catalog: Catalog, effects: EffectRegistry, folder: WindowFolder) -> None:
+    def __init__(self, catalog: Catalog, effects: EffectRegistry, folder: WindowFolder, *, order: Order) -> None:
+        self._order = order
         self._catalog = catalog
         self._effects = effects
         self._folder = folder
@@ -84,7 +87,7 @@ class EffectsService:
         except ValueError as exc:
             raise InvalidParams(str(exc)) from exc
         self._check_room(session, runtime, shape)
-        worker = await runtime.ensure(State.LOADED)
+        worker = await self._order.up(runtime, State.LOADED)
         self._number += 1
         window = Window(
             window=self._number,
@@ -166,7 +169,7 @@ class EffectsService:
     async def list(self, _session: Session, params: EffectsList) -> list[Effect]:
         """List effects; a plugin that is named is activated first."""
         if params.plugin_id is not None:
-            await self._catalog.get(params.plugin_id).ensure(State.ACTIVE)
+            await self._order.up(self._catalog.get(params.plugin_id), State.ACTIVE)
         return self._effects.list(params.plugin_id)
 
     def process(self, session: Session, raw: msgspec.Raw) -> "asyncio.Future[bytes]":
@@ -191,7 +194,7 @@ class EffectsService:
     ) -> bytes:
         worker = runtime.worker
         if worker is None or not worker.alive or runtime.state is not State.ACTIVE:
-            worker = await runtime.ensure(State.ACTIVE)
+            worker = await self._order.up(runtime, State.ACTIVE)
         handle = self._effects.handle(params.plugin_id, params.effect_id)
         outcome = await worker.process(
             handle,

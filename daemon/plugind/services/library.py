@@ -52,6 +52,13 @@ class Library:
         """Return the folder or the package of a version."""
         return self._store.path(found.package) if found.package is not None else Path(found.source)
 
+    def origin(self, found: Offer) -> str | None:
+        """Return where a version came from; None where that is not known."""
+        if found.package is None:
+            return found.source
+        records = [*(one.installed.record for one in self._catalog.runtimes.values()), *self._catalog.kept()]
+        return next((record.source for record in records if record.package == found.package), None)
+
     def _read_kept(self, packages: list[str]) -> list[Offer]:
         kept = {}
         for package in packages:

@@ -8,7 +8,9 @@ from msgspec.structs import replace
 
 from plugind.policy import limits
 from plugind.rpc.session import Session
+from plugind.services.bringing import Bringing
 from plugind.services.catalog import Catalog
+from plugind.services.order import Order
 from plugind.services.permissions import PermissionsService
 from plugind.services.progress import ProgressReport
 from plugind.services.runtime import Runtime
@@ -18,6 +20,7 @@ from plugind_protocol.methods import (
     Call,
     Empty,
     Install,
+    InstalledDependency,
     InstallResult,
     PluginId,
     PluginInfo,
@@ -41,11 +44,15 @@ class PluginsService:
     Args:
         catalog: The installed plugins.
         permissions: Who keeps the ledger of what they may do.
+        bringing: Installs them with what they need.
+        order: Brings them up after what they need.
     """
 
-    def __init__(self, catalog: Catalog, permissions: PermissionsService) -> None:
+    def __init__(self, catalog: Catalog, permissions: PermissionsService, *, bringing: Bringing, order: Order) -> None:
         self._catalog = catalog
         self._permissions = permissions
+        self._bringing = bringing
+        self._order = order
 
     def call(self, session: Session, raw: msgspec.Raw) -> "asyncio.Future[bytes]":
         """Call a function of a plugin; hot: no task where a worker is there.
@@ -65,14 +72,15 @@ class PluginsService:
             return worker.call(params.function, params.args, timeout=timeout, lane=session.number)
         return asyncio.ensure_future(self._load_and_call(runtime, params, timeout, session.number))
 
-    @staticmethod
-    async def _load_and_call(runtime: Runtime, params: Call, timeout: float, lane: int) -> bytes:
-        worker = await runtime.ensure(State.LOADED)
+    async def _load_and_call(self, runtime: Runtime, params: Call, timeout: float, lane: int) -> bytes:
+        worker = await self._order.up(runtime, State.LOADED)
         return await worker.call(params.function, params.args, timeout=timeout, lane=lane)
 
     async def install(self, session: Session, params: Install) -> InstallResult:
-        """Install a plugin, or another version of an installed one."""
-        runtime = await self._catalog.install(params, ProgressReport(session, params.progress_token))
+        """Install a plugin, or another version of an installed one, with what it needs."""
+        runtime, brought = await self._bringing.install(params, ProgressReport(session, params.progress_token))
+        for one, _ in brought.done:
+            await self._permissions.installed(session, one)
         await self._permissions.installed(session, runtime)
         return InstallResult(
             plugin_id=runtime.plugin_id,
@@ -80,36 +88,45 @@ class PluginsService:
             state=runtime.state,
             requested_permissions=runtime.installed.manifest.permissions,
             held_update=runtime.held,
+            dependencies=[
+                InstalledDependency(
+                    plugin_id=one.plugin_id,
+                    version=one.installed.record.version,
+                    previous=previous,
+                    requested_permissions=one.installed.manifest.permissions,
+                )
+                for one, previous in brought.done
+            ],
         )
 
     async def uninstall(self, _session: Session, params: Uninstall) -> PluginInfo:
         """Stop and remove a plugin, and what it keeps unless that shall stay."""
-        runtime = await self._catalog.uninstall(params.plugin_id, keep_data=params.keep_data)
+        runtime = await self._bringing.uninstall(params)
         await self._permissions.forget(params.plugin_id)
         return replace(runtime.info(), state=State.NOT_INSTALLED)
 
     async def load(self, _session: Session, params: PluginId) -> PluginInfo:
         """Start the worker and load the module."""
         runtime = self._catalog.get(params.plugin_id)
-        await runtime.ensure(State.LOADED)
+        await self._order.up(runtime, State.LOADED)
         return runtime.info()
 
     async def unload(self, _session: Session, params: PluginId) -> PluginInfo:
         """Stop the worker."""
         runtime = self._catalog.get(params.plugin_id)
-        await runtime.unload()
+        await self._order.unload(runtime)
         return runtime.info()
 
     async def activate(self, _session: Session, params: PluginId) -> PluginInfo:
         """Run the activation hooks and ``main``."""
         runtime = self._catalog.get(params.plugin_id)
-        await runtime.ensure(State.ACTIVE)
+        await self._order.up(runtime, State.ACTIVE)
         return runtime.info()
 
     async def deactivate(self, _session: Session, params: PluginId) -> PluginInfo:
         """Run the deactivation hook."""
         runtime = self._catalog.get(params.plugin_id)
-        await runtime.deactivate()
+        await self._order.deactivate(runtime)
         return runtime.info()
 
     async def enable(self, _session: Session, params: PluginId) -> PluginInfo:
@@ -119,7 +136,7 @@ class PluginsService:
     async def disable(self, _session: Session, params: PluginId) -> PluginInfo:
         """Unload the plugin and do not load it on demand."""
         runtime = await self._catalog.change(params.plugin_id, lambda old: replace(old, enabled=False))
-        await runtime.unload("disabled")
+        await self._order.unload(runtime, "disabled")
         return runtime.info()
 
     async def reload(self, _session: Session, params: PluginId) -> PluginInfo:
