@@ -53,6 +53,7 @@ from plugind.services.events import EventsService, deliver
 from plugind.services.guests import GuestHost
 from plugind.services.headless import HeadlessService
 from plugind.services.library import Library
+from plugind.services.locking import Locking
 from plugind.services.order import Order
 from plugind.services.permissions import PermissionsService
 from plugind.services.plugins import PluginsService
@@ -334,6 +335,7 @@ class _Parts:
             shutdown=stop.set,
         )
         self.permissions = PermissionsService(self.catalog, ledger)
+        locking = Locking(self.catalog, library, sources=sources, bringing=bringing, permissions=self.permissions)
         plugins = PluginsService(self.catalog, self.permissions, bringing=bringing, order=self.order)
         self.changes = ChangesService(journal, self.catalog)
         frames = EffectsService(self.catalog, effects, windows, order=self.order)
@@ -341,6 +343,7 @@ class _Parts:
             daemon,
             plugins=plugins,
             dependencies=self._dependencies,
+            locking=locking,
             permissions=self.permissions,
             changes=self.changes,
             frames=frames,
@@ -387,6 +390,7 @@ def _dispatcher(
     *,
     plugins: PluginsService,
     dependencies: Dependencies,
+    locking: Locking,
     permissions: PermissionsService,
     changes: ChangesService,
     frames: EffectsService,
@@ -428,6 +432,8 @@ def _dispatcher(
             "plugins.rollback": plugins.rollback,
             "plugins.changes": changes.changes,
             "plugins.resolve": dependencies.resolve,
+            "plugins.lock": locking.lock,
+            "plugins.restore": locking.restore,
             "effects.list": frames.list,
             "frames.open": frames.open,
             "frames.close": frames.close,

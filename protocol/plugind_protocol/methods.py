@@ -11,7 +11,15 @@ import msgspec
 from msgspec import Meta
 
 from plugind_protocol.capsule import Capsule, CapsuleId, CapsuleInfo
-from plugind_protocol.dependencies import InstalledDependency, Resolution, Resolve
+from plugind_protocol.dependencies import (
+    InstalledDependency,
+    Lock,
+    LockResult,
+    Resolution,
+    Resolve,
+    Restore,
+    RestoreResult,
+)
 from plugind_protocol.frames import PixelFormat
 from plugind_protocol.headless import ChooseMenu, HeadlessSet, HeadlessState
 from plugind_protocol.host.effects import EffectParameter
@@ -789,6 +797,8 @@ METHODS: Final = table(
     Method(
         "plugins.resolve", Resolve, Resolution, "What installing a plugin would bring with it, or why it cannot be."
     ),
+    Method("plugins.lock", Lock, LockResult, "Write down exactly which plugins are installed."),
+    Method("plugins.restore", Restore, RestoreResult, "Bring back exactly what was locked, or change nothing."),
     Method("effects.list", EffectsList, list[Effect], "The effects that plugins offer."),
     Method("effects.process", Process, ProcessResult, "Run an effect on one frame of a window.", Path.HOT),
     Method("frames.open", FramesOpen, FrameWindow, "Open a window of frames shared with one plugin."),

@@ -95,6 +95,8 @@ ERRORS: Final[dict[str, tuple[type[PlugindError], ...]]] = {
     "plugins.setResourceLimits": _NAMES_PLUGIN,
     "plugins.getResourceLimits": _NAMES_PLUGIN,
     "plugins.resolve": _RESOLVES,
+    "plugins.lock": (),
+    "plugins.restore": (*_CHECKS_PACKAGE, errors.PluginNotFound, errors.HostUnavailable),
     "effects.list": _STARTS_WORKER,
     "effects.process": (*_STARTS_WORKER, errors.FunctionNotFound),
     "frames.open": _STARTS_WORKER,

@@ -62,4 +62,4 @@ async def client(daemon: Daemon) -> AsyncIterator[AsyncClient]:
     async with AsyncClient.connect(daemon.socket, name="test") as connected:
         yield connected
         for info in await connected.list_plugins():
-            await connected.uninstall(info.plugin_id)
+            await connected.uninstall(info.plugin_id, force=True)

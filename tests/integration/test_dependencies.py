@@ -232,6 +232,20 @@ async def test_a_dependency_is_updated_where_all_can_do_with_it(client: AsyncCli
     assert [(one.version, one.previous) for one in result.dependencies] == [("2.0.0", "1.0.0")]
 
 
+async def test_a_dependency_that_would_ask_for_more_waits_for_its_user(client: AsyncClient, make: Make) -> None:
+    make("core", "1.0.0", shelved=True)
+    await client.install("core")
+    make("core", "2.0.0", shelved=True, permissions=["storage"])
+    app = make("app", "1.0.0", {"core": "^2"})
+    with pytest.raises(errors.InvalidState, match=r"core 2\.0\.0 is needed, and asks for more .*: storage") as caught:
+        await client.install(app)
+    assert "pluginctl accept core" in caught.value.hint
+    assert installed(await client.list_plugins()) == {"core": "1.0.0"}
+    await client.accept_update("core")
+    await client.install(app)
+    assert installed(await client.list_plugins()) == {"app": "1.0.0", "core": "2.0.0"}
+
+
 async def test_what_others_need_stays(client: AsyncClient, make: Make) -> None:
     make("core", "1.0.0", shelved=True)
     await client.install(make("a", "1.0.0", {"core": "*"}))

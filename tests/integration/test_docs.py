@@ -66,7 +66,7 @@ def folder(daemon: Daemon, tmp_path: Path) -> Iterator[Path]:
     yield tmp_path
     with Client.connect(daemon.socket, name="test_docs") as client:
         for plugin in client.list_plugins():
-            client.uninstall(plugin.plugin_id)
+            client.uninstall(plugin.plugin_id, force=True)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())

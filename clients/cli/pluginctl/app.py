@@ -20,6 +20,8 @@ COMMANDS: Final[dict[str, str]] = {
     "install": "install",
     "uninstall": "plugins",
     "resolve": "dependencies",
+    "lock": "locking",
+    "restore": "locking",
     "load": "plugins",
     "unload": "plugins",
     "activate": "plugins",

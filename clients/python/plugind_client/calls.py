@@ -227,6 +227,26 @@ class Calls(ABC):
         """
         return await self._ask("plugins.resolve", d.Resolve(source=source, update=list(update)), d.Resolution)
 
+    async def lock(self, path: str | None = None) -> d.LockResult:
+        """Write down exactly which plugins are installed.
+
+        Args:
+            path: An absolute path: a file, or a folder to write ``plugins.lock`` in; None to write nothing.
+        """
+        return await self._ask("plugins.lock", d.Lock(path=path), d.LockResult)
+
+    async def restore(self, path: str, *, dry_run: bool = False) -> d.RestoreResult:
+        """Bring back exactly what was locked, or change nothing.
+
+        Args:
+            path: An absolute path: the lock file, or the folder with ``plugins.lock``.
+            dry_run: Find and check everything, and change nothing.
+
+        Raises:
+            PackageInvalid: Something is not there as it was locked.
+        """
+        return await self._ask("plugins.restore", d.Restore(path=path, dry_run=dry_run), d.RestoreResult)
+
     # --- effects and frames
 
     async def effects_list(self, plugin_id: str | None = None) -> list[m.Effect]:

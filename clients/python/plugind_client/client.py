@@ -157,6 +157,8 @@ class Client:
     reject_update = _blocking(AsyncClient.reject_update)
     list_presets = _blocking(AsyncClient.list_presets)
     resolve = _blocking(AsyncClient.resolve)
+    lock = _blocking(AsyncClient.lock)
+    restore = _blocking(AsyncClient.restore)
     effects_list = _blocking(AsyncClient.effects_list)
     effects_process = _blocking(AsyncClient.effects_process)
     frames_open = _blocking(AsyncClient.frames_open)

@@ -1,14 +1,20 @@
 """Installs plugins with what they need, all or nothing, and removes none that others need."""
 
+import os
+from collections.abc import Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Literal
 
 import anyio
 import structlog
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from plugind.registry.available import offer
 from plugind.registry.dependents import needing
 from plugind.registry.planning import Step
+from plugind.registry.records import Record
 from plugind.registry.sources import Report, Wanted, classify
 from plugind.services.catalog import Catalog
 from plugind.services.dependencies import Dependencies, check_name, refused, want
@@ -16,9 +22,12 @@ from plugind.services.library import KEPT, Library
 from plugind.services.order import Order
 from plugind.services.runtime import Runtime
 from plugind_protocol.conflicts import Conflict, Requirement
-from plugind_protocol.errors import PackageInvalid, PlugindError
+from plugind_protocol.errors import InvalidState, PackageInvalid, PlugindError
 from plugind_protocol.manifest import SDK_NAME, Manifest
 from plugind_protocol.methods import Install, Uninstall
+
+Before = Callable[[Manifest], None]
+"""Told what a source holds, before anything is done; what it raises ends it."""
 
 _log = structlog.get_logger(__name__)
 
@@ -32,12 +41,43 @@ class Brought:
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self.done: list[tuple[Runtime, str | None]] = []
-        """Each with the version before, if there was one."""
+        self.done: list[tuple[Runtime, Record | None]] = []
+        """Each with what was there before, if there was something."""
 
-    def note(self, runtime: Runtime, previous: str | None) -> None:
-        """Note one that came."""
-        self.done.append((runtime, previous))
+    async def install(
+        self, source: Path, *, grant: Literal["requested"] | None = None, origin: str | None, before: Before
+    ) -> Runtime:
+        """Install from a folder or a package, and note it.
+
+        Args:
+            source: The folder or package.
+            grant: Whether to grant what it asks for.
+            origin: Where it came from; None where that is not known.
+            before: Told what the source holds.
+
+        Raises:
+            InvalidState: It is an update that asks for more than its user knows of, and waits.
+            PlugindError: As `Catalog.install`.
+        """
+        there: list[Record] = []
+
+        async def noting(manifest: Manifest) -> None:
+            if (known := self._catalog.runtimes.get(manifest.name)) is not None:
+                there.append(known.committed.record)
+            before(manifest)
+
+        params = Install(source=os.fspath(source), grant=grant or [])
+        runtime = await self._catalog.install(params, origin=origin, before=noting)
+        _check_taken(runtime, there)
+        self.done.append((runtime, there[0] if there else None))
+        return runtime
+
+    async def roll_back(self, plugin_id: str, version: str) -> Runtime:
+        """Go back to a kept version of a plugin, and note it."""
+        record = self._catalog.get(plugin_id).committed.record
+        runtime = await self._catalog.rollback(plugin_id, version)
+        self.done.append((runtime, record))
+        return runtime
 
     async def take_back(self) -> None:
         """Take everything back, the latest first; what cannot be is said in the log."""
@@ -47,10 +87,23 @@ class Brought:
                 try:
                     if previous is None:
                         await self._catalog.uninstall(runtime.plugin_id, keep_data=True)
-                    elif previous != runtime.installed.record.version:
-                        await self._catalog.rollback(runtime.plugin_id, previous)
+                    elif previous.package != runtime.committed.record.package:
+                        await self._catalog.rollback(runtime.plugin_id, previous.version)
                 except (PlugindError, OSError) as exc:
                     _log.error("a dependency stays as it is", plugin=runtime.plugin_id, reason=str(exc))
+
+
+def _check_taken(runtime: Runtime, there: list[Record]) -> None:
+    """Check that an update was taken, and does not wait for its user."""
+    held = runtime.held
+    if held is not UNSET and there and runtime.committed.record.package == there[0].package:
+        raise InvalidState(
+            f"{runtime.plugin_id} {held.version} is needed, and asks for more than its user knows of: "
+            f"{', '.join(held.permissions)}",
+            hint=f"Take it with: pluginctl accept {runtime.plugin_id}, and try again",
+            plugin_id=runtime.plugin_id,
+            version=held.version,
+        )
 
 
 class Bringing:
@@ -125,24 +178,23 @@ class Bringing:
         planned, _ = await self._dependencies.plan(offer(manifest, source=params.source))
         for step in planned.changes:
             if step.node.offer.name != manifest.name:
-                brought.note(await self._take(step, params), step.previous)
+                await self._take(step, params, brought)
 
-    async def _take(self, step: Step, params: Install) -> Runtime:
+    async def _take(self, step: Step, params: Install, brought: Brought) -> None:
         found = step.node.offer
         if found.source == KEPT:
-            return await self._catalog.rollback(found.name, found.version)
+            await brought.roll_back(found.name, found.version)
+            return
         path = self._library.path(found)
 
-        async def check(manifest: Manifest) -> None:
+        def check(manifest: Manifest) -> None:
             if (manifest.name, manifest.version) != (found.name, found.version):
                 raise PackageInvalid(
                     f"{path} was {found.name} {found.version}, and has become {manifest.name} {manifest.version}",
                     hint="Try again, with what is there now.",
                 )
 
-        return await self._catalog.install(
-            Install(source=str(path), grant=params.grant_dependencies or []), before=check
-        )
+        await brought.install(path, grant=params.grant_dependencies, origin=str(path), before=check)
 
     def _concerns_others(self, manifest: Manifest) -> bool:
         return bool(manifest.dependencies.keys() - {SDK_NAME}) or any(

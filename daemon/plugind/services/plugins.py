@@ -92,7 +92,7 @@ class PluginsService:
                 InstalledDependency(
                     plugin_id=one.plugin_id,
                     version=one.installed.record.version,
-                    previous=previous,
+                    previous=previous.version if previous is not None else None,
                     requested_permissions=one.installed.manifest.permissions,
                 )
                 for one, previous in brought.done
