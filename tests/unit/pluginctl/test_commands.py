@@ -17,7 +17,7 @@ from pluginctl.__main__ import run
 from pluginctl.app import COMMANDS
 from plugind_protocol import envelope
 from plugind_protocol import methods as m
-from plugind_protocol.errors import ErrorObject, PluginError, PluginNotFound
+from plugind_protocol.errors import DependencyConflict, ErrorObject, PluginError, PluginNotFound
 
 Command = Callable[..., int]
 
@@ -228,7 +228,9 @@ def test_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     wanted = ["storage", "events"]
+    core = {"pluginId": "core", "version": "2.0.0", "previous": "1.0.0", "requestedPermissions": []}
     result = {"pluginId": "blur", "version": "1.2.3", "state": "installed", "requestedPermissions": wanted}
+    result |= {"dependencies": [core]}
     daemon.scripts |= {
         "plugins.install": result,
         "plugins.getPermissions": {"requested": wanted, "granted": ["storage"]},
@@ -237,14 +239,94 @@ def test_install(
     monkeypatch.chdir(tmp_path)
     assert pluginctl("install", "folder", "--grant", "storage", "--allow-unsigned") == 0
     out = capsys.readouterr().out
-    assert "installed blur 1.2.3" in out
+    assert out.startswith("updated core 2.0.0, which it needs\ninstalled blur 1.2.3")
     assert "pluginctl grant blur events" in out
-    assert pluginctl("install", "blur@^1", "--grant-requested", "--json") == 0
+    assert pluginctl("install", "blur@^1", "--grant-requested", "--grant-dependencies", "--json") == 0
     assert json.loads(capsys.readouterr().out) == result
     first, second = daemon.asked("plugins.install")
     assert first["source"] == str(tmp_path / "folder")
     assert (first["grant"], first["allowUnsigned"]) == (["storage"], True)
     assert (second["source"], second["grant"]) == ("blur@^1", "requested")
+    assert (first.get("grantDependencies"), second["grantDependencies"]) == (None, "requested")
+
+
+def resolved(plugin: str, change: str, *needs: tuple[str, str]) -> dict[str, Any]:
+    return {
+        "pluginId": plugin,
+        "version": "1.0.0",
+        "source": "/shelf/x\x1b[31m" if change != "none" else "installed",
+        "reason": "newest" if change != "none" else "installed",
+        "change": change,
+        "installedVersion": {"install": None, "none": "1.0.0", "update": "0.9.0"}[change],
+        "dependencies": [{"pluginId": name, "range": wanted, "version": "1.0.0"} for name, wanted in needs],
+    }
+
+
+def test_resolve_draws_a_tree(daemon: Peer, pluginctl: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    answer = {
+        "pluginId": "app",
+        "version": "1.0.0",
+        "plugins": [
+            resolved("core", "none"),
+            resolved("mid", "update", ("core", "^1"), ("app", "*")),
+            resolved("app", "install", ("mid", "~1"), ("core", "*"), ("mid", "^1")),
+        ],
+        "cycles": [["app", "mid"]],
+        "notes": ["not checked"],
+        "unusable": [{"path": "/shelf/bad", "reason": "no manifest"}],
+    }
+    daemon.scripts["plugins.resolve"] = answer
+    assert pluginctl("resolve", "app@^1", "--update", "core") == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "app 1.0.0  from /shelf/x\\x1b[31m",
+        "├── mid 1.0.0  ~1  updates 0.9.0, from /shelf/x\\x1b[31m",
+        "│   ├── core 1.0.0  ^1  installed",
+        "│   └── app 1.0.0  from /shelf/x\\x1b[31m, see above",
+        "├── core 1.0.0  installed",
+        "└── mid 1.0.0  ^1  updates 0.9.0, from /shelf/x\\x1b[31m",
+        "need each other: app, mid",
+        "not checked",
+        "not usable: /shelf/bad: no manifest",
+        "1 to install, 1 to update",
+    ]
+    assert daemon.asked("plugins.resolve") == [{"source": "app@^1", "update": ["core"]}]
+    assert pluginctl("resolve", "app", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == answer
+
+
+def test_a_conflict_is_told_in_words(daemon: Peer, pluginctl: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    def refuse(_params: Any, _link: Link) -> Any:
+        raise DependencyConflict("a 1.0.0 needs b ^1, but there is only 2.0.0", hint="Ask for another range.")
+
+    daemon.scripts["plugins.resolve"] = refuse
+    assert pluginctl("resolve", "a") == 1
+    err = capsys.readouterr().err
+    assert "a 1.0.0 needs b ^1, but there is only 2.0.0 [DependencyConflict -32014]" in err
+    assert "Ask for another range." in err
+
+
+def test_lock_and_restore(
+    daemon: Peer,
+    pluginctl: Command,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = str(tmp_path / "plugins.lock")
+    daemon.scripts["plugins.lock"] = {"path": path, "text": "{}", "plugins": [], "leftOut": ["dev"]}
+    assert pluginctl("lock") == 0
+    assert capsys.readouterr().out == (f"locked 0 plugins in {path}\nleft out, since they are in development: dev\n")
+    assert daemon.asked("plugins.lock") == [{"path": path}]
+    row = {"pluginId": "core", "version": "1.0.0", "source": "kept", "change": "update", "previous": "2.0.0"}
+    daemon.scripts["plugins.restore"] = {"path": path, "restored": False, "plugins": [row], "others": ["more"]}
+    assert pluginctl("restore") == 2  # there is no such file
+    (tmp_path / "plugins.lock").write_text("{}")
+    assert pluginctl("restore", "--dry-run") == 0
+    out = capsys.readouterr().out
+    assert "to change (was 2.0.0)" in out
+    assert "not in the lock file, and left as they are: more" in out
+    assert daemon.asked("plugins.restore") == [{"path": path, "dryRun": True}]
 
 
 @pytest.mark.parametrize(
