@@ -101,6 +101,7 @@ WRITES: Final[tuple[tuple[str, bytes], ...]] = (
     ("there", LARGE),
     ("d/e/made", b"22"),
     ("f/made", b"3"),
+    *((path, b"%d" % number) for number in range(8) for path in ("there", "g/again")),
 )
 
 
