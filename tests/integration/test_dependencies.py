@@ -5,6 +5,7 @@ import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
+import anyio
 import pytest
 from tests.harness.daemon import Daemon
 from tests.harness.plugins import altered
@@ -348,3 +349,34 @@ async def test_the_daemon_goes_down_in_order(start: Callable[..., Daemon], tmp_p
     log = daemon.log.read_text()
     stopped = [line for line in log.splitlines() if "state=installed" in line and "shutdown" in line]
     assert ["app" in line.split("plugin=")[1][:5] for line in stopped] == [True, False]
+
+
+async def test_a_dependency_in_quarantine_is_said_and_outlives_the_daemon(
+    start: Callable[..., Daemon], tmp_path: Path, plugins: Path, examples: Path
+) -> None:
+    (tmp_path / "plugind.toml").write_text("[supervision]\nmax_restarts = 0\n")
+    daemon = start("--config", str(tmp_path / "plugind.toml"))
+    core = altered(plugins / "trapper", tmp_path / "core", name="core")
+    app = altered(examples / "adder", tmp_path / "app", name="app", dependencies={"core": "^1"})
+    async with AsyncClient.connect(daemon.socket, name="test") as client:
+        await client.install(core)
+        await client.install(app)
+        with pytest.raises(errors.Trap):
+            await client.call_plugin("core", "unreachable")
+        with anyio.fail_after(10):
+            while (await client.get_plugin("core")).state is not State.ERROR:
+                pass
+        with pytest.raises(errors.InvalidState, match=r"app needs core 1\.0\.0, which is in quarantine") as caught:
+            await client.call_plugin("app", "add", args=[1, 2])
+        assert caught.value.hint == "Use: pluginctl release core"
+    daemon.stop()
+    daemon = start("--config", str(tmp_path / "plugind.toml"))
+    async with AsyncClient.connect(daemon.socket, name="test") as client:
+        with pytest.raises(errors.InvalidState, match="in quarantine"):
+            await client.activate("app")
+        await client.release("core")
+        assert await client.call_plugin("app", "add", args=[1, 2]) == 3
+        with pytest.raises(errors.DependencyConflict, match="is needed by app"):
+            await client.uninstall("core")
+        await client.install(altered(plugins / "trapper", tmp_path / "new", name="core", version="1.5.0"))
+        assert await client.call_plugin("app", "add", args=[1, 2]) == 3
