@@ -84,9 +84,12 @@ def calls(lines: Lines, folder: Path, scale: int) -> list[Row]:
     line = request("plugins.call", {"pluginId": "probe", "function": "echo", "args": PAYLOAD})
     guest = peers.Guest(ROOT / "tests/plugins/probe/plugin.wasm")
     args = json.dumps(PAYLOAD).encode()
+    lines.ask("plugins.call", _hosted("storage.set", {"key": "k", "value": PAYLOAD}))
+    stored = request("plugins.call", _hosted("storage.get", {"key": "k"}))
     candidates: dict[str, Callable[[], object]] = {
         "plugind": lambda: lines.exchange(line),
         "in process": lambda: guest.call("echo", args),
+        "stored": lambda: lines.exchange(stored),
         "ping": lambda: lines.exchange(request("plugins.getState", {"pluginId": "probe"})),
     }
     with ExitStack() as stack:
@@ -105,6 +108,9 @@ def calls(lines: Lines, folder: Path, scale: int) -> list[Row]:
             if name in found:
                 peer = found[name]
                 rows.append(Row(f"  {what}", peer.p50, "µs", peer.p99, own.p50 / peer.p50))
+        host_call = found["stored"].p50 - own.p50
+        rows.append(Row("storage.get of 1 KB, beyond the call around it", host_call, "µs"))
+        rows.append(Row("  a call of the guest", own.p50, "µs", None, host_call / own.p50))
         rows.append(Row("plugins.getState (a control method)", found["ping"].p50, "µs", found["ping"].p99))
         rate = lines.per_second(line, in_flight=IN_FLIGHT, count=20_000 // scale)
         rows.append(Row(f"plugins.call, {IN_FLIGHT} in flight", rate, "calls/s"))
@@ -112,6 +118,11 @@ def calls(lines: Lines, folder: Path, scale: int) -> list[Row]:
             raw = relay.per_second(line, in_flight=IN_FLIGHT, count=20_000 // scale)
             rows.append(Row("  three processes in C", raw, "calls/s", None, raw / rate))
     return rows
+
+
+def _hosted(method: str, params: dict[str, Any]) -> dict[str, Any]:
+    """Params of a call in which the guest makes one host call."""
+    return {"pluginId": "probe", "function": "host", "args": {"method": method, "params": params}}
 
 
 def frames(lines: Lines, _folder: Path, scale: int) -> list[Row]:
