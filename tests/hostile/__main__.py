@@ -25,7 +25,7 @@ def main() -> int:
     """Run, print, write."""
     parser = argparse.ArgumentParser(prog="make hostile", description=__doc__)
     parser.add_argument("--write", action="store_true", help="put the table into docs/threat-model.md")
-    parser.add_argument("--as", dest="user", help="an ordinary user to run as, where root runs this: a name or number")
+    parser.add_argument("--by", dest="user", help="an ordinary user to run as, where root runs this: a name or number")
     parser.add_argument("--fuzz-seconds", type=int, default=60, help="guided fuzzing, all targets together")
     parser.add_argument("--modules", type=int, default=300, help="how many modules are generated")
     parser.add_argument("pytest", nargs="*", help="further arguments of pytest")

@@ -69,9 +69,19 @@ def _copy_environment(source: Path, target: Path, home: Path, uid: int) -> None:
             shutil.copytree(interpreter.parents[1], base, symlinks=True, ignore=shutil.ignore_patterns("test"))
         interpreter = base / "bin" / interpreter.name
     (target / "bin").mkdir(parents=True)
-    (target / "bin" / "python").symlink_to(interpreter)
+    _start(target / "bin" / "python", interpreter)
     (target / "pyvenv.cfg").write_text(f"home = {interpreter.parent}\ninclude-system-site-packages = false\n")
     (target / "lib").symlink_to(source / "lib")
+
+
+def _start(command: Path, interpreter: Path) -> None:
+    """Make a command that starts an interpreter, which may have a library of its own where it was copied to."""
+    libraries = interpreter.parents[1] / "lib"
+    if not any(libraries.glob("libpython*.so*")):
+        command.symlink_to(interpreter)
+        return
+    command.write_text(f'#!/bin/bash\nLD_LIBRARY_PATH={libraries} exec -a "$0" {interpreter} "$@"\n')
+    command.chmod(0o755)
 
 
 def _may_enter(folder: Path, uid: int) -> bool:
