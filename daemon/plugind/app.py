@@ -47,6 +47,7 @@ from plugind.services.changes import Announcer, ChangesService
 from plugind.services.console import Console
 from plugind.services.daemon import DaemonService, Identity
 from plugind.services.dependencies import Dependencies
+from plugind.services.development import Development
 from plugind.services.effects import EffectsService
 from plugind.services.environment import Environment
 from plugind.services.events import EventsService, deliver
@@ -58,6 +59,7 @@ from plugind.services.order import Order
 from plugind.services.permissions import PermissionsService
 from plugind.services.plugins import PluginsService
 from plugind.services.unpacking import Unpacking
+from plugind.services.updates import Updates
 from plugind.services.usage import UsageWatch, warning
 from plugind.supervisor import restart, scheduling
 from plugind.supervisor.artefacts import ArtefactCache
@@ -188,6 +190,7 @@ async def _serve(
         await parts.headless.start()
         await parts.catalog.restore()
         parts.changes.close_gap()
+        tasks.start_soon(parts.development.restore)
         tasks.start_soon(parts.catalog.probe_health)
         tasks.start_soon(parts.own.keep)
         tasks.start_soon(parts.usage.watch, config.supervision.usage_interval_seconds)
@@ -338,12 +341,29 @@ class _Parts:
         locking = Locking(self.catalog, library, sources=sources, bringing=bringing, permissions=self.permissions)
         plugins = PluginsService(self.catalog, self.permissions, bringing=bringing, order=self.order)
         self.changes = ChangesService(journal, self.catalog)
+        self.development = Development(
+            config,
+            self.catalog,
+            database=database,
+            pool=pool,
+            tasks=tasks,
+            console=console.add,
+            data=Path(identity.data_dir) / "development",
+        )
         frames = EffectsService(self.catalog, effects, windows, order=self.order)
         self._dispatcher = _dispatcher(
             daemon,
             plugins=plugins,
             dependencies=self._dependencies,
             locking=locking,
+            updates=Updates(
+                self.catalog,
+                library,
+                dependencies=self._dependencies,
+                bringing=bringing,
+                permissions=self.permissions,
+            ),
+            development=self.development,
             permissions=self.permissions,
             changes=self.changes,
             frames=frames,
@@ -391,6 +411,8 @@ def _dispatcher(
     plugins: PluginsService,
     dependencies: Dependencies,
     locking: Locking,
+    updates: Updates,
+    development: Development,
     permissions: PermissionsService,
     changes: ChangesService,
     frames: EffectsService,
@@ -428,6 +450,8 @@ def _dispatcher(
             "plugins.acceptUpdate": permissions.accept_update,
             "plugins.rejectUpdate": permissions.reject_update,
             "plugins.listPresets": permissions.list_presets,
+            "plugins.update": updates.update,
+            "plugins.loadDevelopment": development.load,
             "plugins.versions": plugins.versions,
             "plugins.rollback": plugins.rollback,
             "plugins.changes": changes.changes,

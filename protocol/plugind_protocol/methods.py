@@ -408,7 +408,7 @@ class Update(Params, frozen=True):
     source: str | None = None
     """What to update to, of whatever version; default: the newest version where the plugin came from, or in the package
     folders of the configuration, if that is newer."""
-    grant: list[str] | Literal["requested"] = []
+    grant: list[str] | Literal["requested", "minimal", "standard", "extended", "full"] = []
     """Permissions to grant besides those it has."""
 
 
@@ -459,7 +459,7 @@ class LoadDevelopment(Params, frozen=True):
     """Loads a plugin from the folder that it is developed in, and again whenever something there changes."""
 
     path: str
-    grant: list[str] | Literal["requested"] = "requested"
+    grant: list[str] | Literal["requested", "minimal", "standard", "extended", "full"] = "requested"
     """Permissions to grant; default: all that the manifest asks for, also after it changes."""
     remember: bool = False
     """Watch the folder again after the daemon's restart, until the plugin is uninstalled."""
@@ -791,8 +791,10 @@ METHODS: Final = table(
     Method("plugins.listPresets", Empty, list[PresetInfo], "The presets of permissions."),
     Method("plugins.setResourceLimits", SetResourceLimits, Limits, "Change a plugin's limits, at once."),
     Method("plugins.getResourceLimits", PluginId, Limits, "The limits in force."),
+    Method("plugins.update", Update, UpdateResult, "Update to the newest version there is, or to a given one."),
     Method("plugins.versions", PluginId, Versions, "The versions of a plugin that are kept."),
     Method("plugins.rollback", Rollback, PluginInfo, "Go back to a version that is kept."),
+    Method("plugins.loadDevelopment", LoadDevelopment, PluginInfo, "Load from a folder, and again when it changes."),
     Method("plugins.changes", ChangesSince, Changes, "State changes that a client has missed."),
     Method(
         "plugins.resolve", Resolve, Resolution, "What installing a plugin would bring with it, or why it cannot be."

@@ -77,6 +77,8 @@ ERRORS: Final[dict[str, tuple[type[PlugindError], ...]]] = {
     "plugins.enable": _CHANGES_STATE,
     "plugins.disable": _CHANGES_STATE,
     "plugins.reload": _STARTS_WORKER,
+    "plugins.update": (errors.PluginNotFound, *_CHECKS_PACKAGE),
+    "plugins.loadDevelopment": _CHECKS_PACKAGE,
     "plugins.versions": (errors.PluginNotFound,),
     "plugins.rollback": _STARTS_WORKER,
     "plugins.changes": (),

@@ -36,6 +36,24 @@ async def install(daemon: FakeDaemon, folder: Path, version: str, *, grant: Any 
     await daemon.catalog.install(Install(source=plugin(source, version, **what), grant=grant))
 
 
+async def hold(daemon: FakeDaemon, folder: Path) -> None:
+    """An update that asks for more, which waits."""
+    await install(daemon, folder, "4.0.0", grant=[], permissions=["storage", "ui.dialog"])
+
+
+async def holding(daemon: FakeDaemon, folder: Path) -> None:
+    await several(daemon, folder)
+    await hold(daemon, folder)
+
+
+async def accept(daemon: FakeDaemon, _folder: Path) -> None:
+    await daemon.catalog.accept("p", frozenset)
+
+
+async def reject(daemon: FakeDaemon, _folder: Path) -> None:
+    await daemon.catalog.reject("p")
+
+
 def found(daemon: FakeDaemon) -> Found:
     """Return all that has to survive."""
     return {
@@ -46,6 +64,7 @@ def found(daemon: FakeDaemon) -> Found:
             runtime.installed.record.enabled,
             runtime.installed.record.limits.storage_bytes,
             runtime.crashes.quarantine is not None,
+            getattr(runtime.held, "version", None),
         )
         for plugin_id, runtime in daemon.catalog.runtimes.items()
     }
@@ -54,7 +73,7 @@ def found(daemon: FakeDaemon) -> Found:
 def whole(daemon: FakeDaemon, data: Path) -> None:
     """Look whether everything fits together."""
     versions = [one for plugin_id in daemon.catalog.runtimes for one in daemon.catalog.versions(plugin_id).versions]
-    packages = {one.package for one in versions}
+    packages = {one.package for one in versions} | {one.package for one in daemon.catalog.held.records()}
     assert {path.name for path in (data / "packages").iterdir()} == packages
     assert {path.stem for path in (data / "labels").iterdir()} == packages
     for package in packages:
@@ -277,6 +296,9 @@ SCENARIOS: Final = (
     scenario("revoking", several, revoke),
     scenario("loading, activating, reloading, unloading", one, life),
     scenario("a quarantine", several, quarantine),
+    scenario("an update that is held", several, hold),
+    scenario("accepting it", holding, accept),
+    scenario("rejecting it", holding, reject),
     scenario("releasing", quarantined, release),
     scenario("falling back", quarantined, fall_back),
     scenario("a start with a damaged state file", several, nothing, damage=lose_the_state_file, recovers=True),

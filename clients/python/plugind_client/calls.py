@@ -125,6 +125,33 @@ class Calls(ABC):
         """End a quarantine; or leave the version there and switch to the earlier one that the quarantine names."""
         return await self._ask("plugins.release", m.Release(plugin_id=plugin_id, fallback=fallback), m.PluginInfo)
 
+    async def update(self, plugin_id: str, source: str | None = None, *, grant: Granting = ()) -> m.UpdateResult:
+        """Update a plugin.
+
+        Args:
+            plugin_id: The plugin.
+            source: What to update to, as in `install`; None for the newest version where it came from or in the
+                daemon's package folders, if that is newer.
+            grant: Permissions to grant besides those it has.
+        """
+        granted: Any = grant if isinstance(grant, str) else list(grant)
+        params = m.Update(plugin_id=plugin_id, source=source, grant=granted)
+        return await self._ask("plugins.update", params, m.UpdateResult)
+
+    async def load_development(
+        self, path: str, *, grant: Granting = "requested", remember: bool = False
+    ) -> m.PluginInfo:
+        """Load a plugin from the folder that it is developed in, and again whenever something there changes.
+
+        Args:
+            path: The folder; absolute.
+            grant: Permissions to grant, also when the manifest changes.
+            remember: Whether to watch the folder again after the daemon's restart.
+        """
+        granted: Any = grant if isinstance(grant, str) else list(grant)
+        params = m.LoadDevelopment(path=path, grant=granted, remember=remember)
+        return await self._ask("plugins.loadDevelopment", params, m.PluginInfo)
+
     async def versions(self, plugin_id: str) -> m.Versions:
         """The versions of a plugin that are kept, the current one first."""
         return await self._ask("plugins.versions", m.PluginId(plugin_id=plugin_id), m.Versions)

@@ -140,6 +140,8 @@ class Client:
     disable = _blocking(AsyncClient.disable)
     reload = _blocking(AsyncClient.reload)
     release = _blocking(AsyncClient.release)
+    update = _blocking(AsyncClient.update)
+    load_development = _blocking(AsyncClient.load_development)
     versions = _blocking(AsyncClient.versions)
     rollback = _blocking(AsyncClient.rollback)
     changes = _blocking(AsyncClient.changes)

@@ -124,12 +124,15 @@ class Bringing:
         self.changing = anyio.Lock()
         """Held while it must not change who needs whom."""
 
-    async def install(self, params: Install, report: Report = lambda _: None) -> tuple[Runtime, Brought]:
+    async def install(
+        self, params: Install, report: Report = lambda _: None, *, check: Before = lambda _: None
+    ) -> tuple[Runtime, Brought]:
         """Install a plugin, or another version of an installed one, after what it needs.
 
         Args:
             params: The source, and what to grant.
             report: Told how far it is.
+            check: Told what the source holds, before anything is done; what it raises ends it.
 
         Returns:
             The plugin, and what came with it.
@@ -147,6 +150,7 @@ class Bringing:
         async with AsyncExitStack() as held:
 
             async def before(manifest: Manifest) -> None:
+                check(manifest)
                 if self._concerns_others(manifest):
                     await held.enter_async_context(self.changing)
                 await self._bring(manifest, params, brought)

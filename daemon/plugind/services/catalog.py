@@ -69,6 +69,10 @@ class Catalog:
         self._lost: dict[str, tuple[Record, str]] = {}
         self.held = HeldUpdates(database)
         """Updates that wait for the user."""
+        self._beneath: dict[str, Record] = {}
+        """Installed versions of plugins that run from the folders they are developed in."""
+        self.on_left: Callable[[str], None] = lambda _: None
+        """Told of a plugin that does not run from a folder any more."""
         self.runtimes: dict[str, Runtime] = {}
         """By plugin id; read by the hot paths."""
 
@@ -258,6 +262,7 @@ class Catalog:
             installed_at=_now(),
         )
         if known is not None and current is not None:
+            _check_installed(current)
             record = versions.again(record, current, granted=record.granted, at=_now())
             widens = held.widening(manifest, known.installed, chosen)
             if widens and all(one.package != record.package for one in self._kept.get(manifest.name, [])):
@@ -279,9 +284,87 @@ class Catalog:
         self._prefer()
         return runtime
 
+    async def develop(
+        self, contents: folder.Contents, chosen: frozenset[Permission], *, path: str, installer: Installer
+    ) -> Runtime:
+        """Let a plugin run from the folder it is developed in, in the place of an installed version if there is one.
+
+        Nothing of it is kept.
+
+        Args:
+            contents: What was read from the folder.
+            chosen: What it is granted.
+            path: The folder.
+            installer: Has copies of it.
+
+        Raises:
+            PlugindError: As `install`; the version before goes on.
+        """
+        manifest = contents.manifest
+        name = manifest.name
+        async with self._preparing.hold(name):
+            with self._arrival(name, manifest.version, fetched=False):
+                self._arrive(name, State.INSTALLING, manifest.version)
+                async with installer.prepared(contents) as prepared, self._change(name):
+                    self._arrive(name, State.INSTALLING, manifest.version)
+                    record = Record(
+                        plugin_id=name,
+                        version=manifest.version,
+                        package=prepared.package,
+                        module_hash=prepared.module_hash,
+                        abi=prepared.abi,
+                        enabled=True,
+                        granted=_words(chosen),
+                        source=path,
+                        installed_at=_now(),
+                        development=path,
+                    )
+                    return await self._develop(await anyio.to_thread.run_sync(installer.installed, record))
+
+    async def _develop(self, installed: Installed) -> Runtime:
+        record = installed.record
+        runtime = self.runtimes.get(record.plugin_id)
+        if runtime is None:
+            self.runtimes[record.plugin_id] = runtime = self._runtime(installed)
+            self._arrive(record.plugin_id, State.INSTALLED, record.version)
+            return runtime
+        before = runtime.committed.record
+        if before.development is None:
+            self._beneath[record.plugin_id] = before
+        if before.development is None or before.package != record.package:
+            try:
+                await runtime.switch(installed, commit=_nothing)
+            except PlugindError:
+                if before.development is None:
+                    del self._beneath[record.plugin_id]
+                raise
+        return runtime
+
+    def developed(self) -> list[Record]:
+        """Return the records of plugins that run from folders."""
+        found = (one for runtime in self.runtimes.values() for one in (runtime.installed, runtime.committed))
+        return [one.record for one in found if one.record.development is not None]
+
+    async def _leave_folder(self, runtime: Runtime) -> None:
+        """Let a plugin not run from its folder any more; the installed version comes back, if there is one."""
+        plugin_id = runtime.plugin_id
+        path = runtime.committed.record.development
+        beneath = self._beneath.pop(plugin_id, None)
+        if path is not None:
+            await anyio.to_thread.run_sync(self._database.develop, path, None)
+        if beneath is None:
+            await runtime.remove(_nothing)
+            del self.runtimes[plugin_id]
+        else:
+            installed = await anyio.to_thread.run_sync(self._installer.installed, beneath)
+            await runtime.switch(installed, commit=_nothing)
+        self.on_left(plugin_id)
+        self._prefer()
+
     async def _switch(self, runtime: Runtime, record: Record) -> None:
         """Make another version of a plugin its current one, durably, and keep the old one."""
         old = runtime.installed.record
+        _check_installed(old)
         kept = versions.kept_after(
             self._kept.get(old.plugin_id, []), old, record, keep=self._config.supervision.kept_versions
         )
@@ -423,6 +506,9 @@ class Catalog:
         async with self._change(plugin_id):
             runtime = self.get(plugin_id)
             record = decide(runtime.installed.record)
+            if record.development is not None:  # nothing of it is kept
+                runtime.record(record, self._installer.limits(runtime.installed.manifest, record))
+                return runtime
             if earlier is None:
                 await anyio.to_thread.run_sync(self._database.put, record)
             else:
@@ -433,7 +519,7 @@ class Catalog:
             return runtime
 
     async def uninstall(self, plugin_id: str, *, keep_data: bool = False) -> Runtime:
-        """Stop a plugin and remove it, with all versions that are kept.
+        """Stop a plugin and remove it, with all versions that are kept; one in development leaves its folder, no more.
 
         Args:
             plugin_id: Which.
@@ -444,6 +530,9 @@ class Catalog:
         """
         async with self._change(plugin_id):
             runtime = self.get(plugin_id)
+            if runtime.committed.record.development is not None:
+                await self._leave_folder(runtime)
+                return runtime
             if not keep_data:
                 await self._environment.own.doom(plugin_id)
             await runtime.remove(partial(anyio.to_thread.run_sync, self._database.remove, plugin_id))
@@ -490,6 +579,8 @@ class Catalog:
         async with self._change(runtime.plugin_id):
             if runtime.crashes.quarantine is not quarantine or self.runtimes.get(runtime.plugin_id) is not runtime:
                 return
+            if runtime.committed.record.development is not None:
+                return
             try:
                 await anyio.to_thread.run_sync(self._database.quarantine, quarantine)
             except OSError as exc:
@@ -520,6 +611,7 @@ class Catalog:
         for runtime in self.runtimes.values():
             yield runtime.installed.record
             yield runtime.committed.record
+        yield from self._beneath.values()
         for kept in self._kept.values():
             yield from kept
         yield from (record for record, _ in self._lost.values())
@@ -531,9 +623,22 @@ class Catalog:
         self._environment.pool.compiler.prefer(current)
 
 
+def _check_installed(current: Record) -> None:
+    if current.development is not None:
+        raise InvalidState(
+            f"{current.plugin_id} runs from {current.development}",
+            hint=f"Leave the folder first, with: pluginctl uninstall {current.plugin_id}",
+            plugin_id=current.plugin_id,
+        )
+
+
 def _words(permissions: frozenset[Permission]) -> list[str]:
     return sorted(map(str, permissions))
 
 
 def _now() -> str:
     return dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
+
+
+async def _nothing() -> None:
+    """Nothing is to be made durable."""

@@ -102,6 +102,8 @@ class PluginsService:
     async def uninstall(self, _session: Session, params: Uninstall) -> PluginInfo:
         """Stop and remove a plugin, and what it keeps unless that shall stay."""
         runtime = await self._bringing.uninstall(params)
+        if params.plugin_id in self._catalog.runtimes:  # it left the folder it was developed in
+            return runtime.info()
         await self._permissions.forget(params.plugin_id)
         return replace(runtime.info(), state=State.NOT_INSTALLED)
 
