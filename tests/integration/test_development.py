@@ -87,7 +87,7 @@ async def test_a_module_that_is_half_written_is_waited_for(client: AsyncClient, 
         module.write(text[half:])
     await until_version(client, "2.0.0")
     said = [one.message for one in (await client.console_get("hooked")).messages]
-    assert not any("is not taken" in words for words in said), said
+    assert not any(f"{source} is not taken" in words for words in said), said
 
 
 async def test_noise_does_not_reload(client: AsyncClient, tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ async def test_noise_does_not_reload(client: AsyncClient, tmp_path: Path) -> Non
     (source / "plugin.wat~").write_text("noise")
     os.utime(source / "plugin.wat")  # touched, and the same
     (source / "manifest.json").write_text(json.dumps(json.loads((source / "manifest.json").read_text())))
-    await until_said(client, "is loaded from")  # it was looked at
+    await until_said(client, f"is loaded from {source}")  # it was looked at
     assert (await client.get_plugin("hooked")).pid == pid
 
 
