@@ -112,7 +112,8 @@ async def running(folder: Path, config: Config | None = None) -> AsyncIterator[F
         try:
             await daemon.start()
             yield daemon
-            await daemon.catalog.stop(hook_timeout=1.0)
+            for runtime in tuple(daemon.catalog.runtimes.values()):
+                await runtime.unload("shutdown", 1.0)
             await daemon.own.close()
         finally:
             daemon.close()
