@@ -10,7 +10,16 @@ import structlog
 from plugind.host.caller import Caller
 from plugind.host.events import names
 from plugind.host.events.queue import EventQueue, Waiting
-from plugind_protocol.errors import FunctionNotFound, InvalidParams, Overloaded, PlugindError, TooLarge
+from plugind_protocol.errors import (
+    FunctionNotFound,
+    InvalidParams,
+    InvalidState,
+    Overloaded,
+    PlugindError,
+    PluginNotFound,
+    Quarantined,
+    TooLarge,
+)
 from plugind_protocol.host import events as api
 from plugind_protocol.rates import TokenBucket
 
@@ -26,6 +35,8 @@ EVENTS_PER_SECOND: Final = 200.0
 """That a plugin may emit; twice as many at once."""
 BYTES_PER_SECOND: Final = 1024.0 * 1024
 """Of payloads; twice as many at once."""
+_GONE: Final = (PluginNotFound, InvalidState, Quarantined)
+"""Why a plugin cannot be told of anything any more: its subscriptions end, until it is loaded again and asks anew."""
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -208,7 +219,9 @@ class EventBus:
         listener.behind = False
 
     def _failed(self, plugin_id: str, listener: "_Listener", event: Waiting, error: PlugindError) -> None:
-        if not isinstance(error, FunctionNotFound):
+        if isinstance(error, _GONE):
+            self.forget(plugin_id)
+        elif not isinstance(error, FunctionNotFound):
             self._ways.console(plugin_id, 4, f"event {event.name} failed: {error.message}")
         elif not listener.deaf:
             listener.deaf = True

@@ -19,7 +19,7 @@ from plugind.host.events.bus import (
     EventBus,
     Ways,
 )
-from plugind_protocol.errors import FunctionNotFound, InvalidParams, Overloaded, PluginError, TooLarge
+from plugind_protocol.errors import FunctionNotFound, InvalidParams, Overloaded, PluginError, Quarantined, TooLarge
 from plugind_protocol.host import events as api
 
 pytestmark = pytest.mark.anyio
@@ -249,6 +249,21 @@ async def test_a_plugin_without_the_method_is_warned_once(plugins: Plugins) -> N
         plugins.publish("x")
     await plugins.settle()
     assert plugins.console == [("a", 3, "it asked for events, and does not implement event")]
+
+
+async def test_one_that_is_given_up_is_forgotten_without_a_word(plugins: Plugins) -> None:
+    def given_up(_event: dict[str, Any]) -> None:
+        raise Quarantined("a 1.0.0 is in quarantine")
+
+    plugins.on("a", "**")
+    plugins.reactions["a"] = given_up
+    for _ in range(3):
+        plugins.publish("x")
+    await plugins.settle()
+    plugins.publish("y")
+    await plugins.settle()
+    assert plugins.names("a") == ["x"]
+    assert plugins.console == []
 
 
 async def test_bounds(plugins: Plugins) -> None:
