@@ -13,11 +13,12 @@ import pytest
 from tests.fakes.https import Handler, Server, serve
 from tests.fakes.zips import Part, build
 from tests.harness.daemon import Daemon
+from tests.harness.plugins import altered
 
 from plugind_client import AsyncClient
 from plugind_protocol import methods as m
 from plugind_protocol.errors import HostUnavailable, InvalidParams, PackageInvalid, PluginError
-from plugind_protocol.package import folder, write
+from plugind_protocol.package import digest, folder, write
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
 
@@ -61,6 +62,22 @@ async def test_folder_and_package_of_a_plugin_are_the_same_in_the_store(
     for source in (str(package), package.as_uri()):
         assert (await installed(client, source)).plugin_id == "invert"
         assert {path.name for path in (daemon.data_dir / "packages").iterdir()} == stored
+
+
+async def test_resources_are_in_the_package_and_in_the_store(
+    client: AsyncClient, daemon: Daemon, plugins: Path, tmp_path: Path
+) -> None:
+    source = Path(altered(plugins / "probe", tmp_path / "p", resources={"luts": ["luts/"], "locales": ["de.json"]}))
+    (source / "luts").mkdir()
+    (source / "luts" / "warm.cube").write_bytes(b"warm")
+    (source / "de.json").write_text("{}")
+    (source / "unnamed").write_text("stays where it is")
+    package = packed(source, tmp_path / "probe.tsplugin")
+    await installed(client, str(package))
+    stored = daemon.data_dir / "packages" / digest.of_files(folder.read(source).files)
+    found = {path.relative_to(stored).as_posix() for path in stored.rglob("*") if path.is_file()}
+    assert found == {"manifest.json", "plugin.wasm", "luts/warm.cube", "de.json"}
+    assert (stored / "luts" / "warm.cube").read_bytes() == b"warm"
 
 
 async def test_a_package_comes_over_https_and_is_watched(

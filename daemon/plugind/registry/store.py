@@ -17,6 +17,7 @@ from plugind.registry import durable
 from plugind.registry.folder import Contents
 from plugind.registry.records import Label
 from plugind_protocol.errors import PackageInvalid
+from plugind_protocol.package import digest as digests
 
 _SUFFIX: Final = ".json"
 
@@ -131,24 +132,19 @@ class PackageStore:
 
 def _digest(folder: Path) -> str | None:
     """Return the hash of what is in a folder; None where it cannot be read."""
-    total = hashlib.sha256()
+    hashes: dict[str, str] = {}
     try:
         files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if not path.is_dir()}
-        for name in sorted(files):
-            with _open_regular(files[name]) as stream:
-                total.update(_line(name, hashlib.file_digest(stream, "sha256").hexdigest()))
+        for name, path in files.items():
+            with _open_regular(path) as stream:
+                hashes[name] = hashlib.file_digest(stream, "sha256").hexdigest()
     except (OSError, PackageInvalid):
         return None
-    return total.hexdigest()
-
-
-def _line(name: str, digest: str) -> bytes:
-    """Return what one file adds to the hash of its package."""
-    return f"{name}\0{digest}\n".encode()
+    return digests.combine(hashes)
 
 
 def _copy(files: dict[str, Path], staged: Path) -> str:
-    total = hashlib.sha256()
+    hashes: dict[str, str] = {}
     staged.mkdir(mode=0o700)
     for name in sorted(files):
         target = staged / name
@@ -160,10 +156,10 @@ def _copy(files: dict[str, Path], staged: Path) -> str:
                 copy.write(chunk)
             copy.flush()
             os.fsync(copy.fileno())
-        total.update(_line(name, digest.hexdigest()))
+        hashes[name] = digest.hexdigest()
     for folder, _, _ in os.walk(staged):
         durable.sync_folder(Path(folder))
-    return total.hexdigest()
+    return digests.combine(hashes)
 
 
 def _open_regular(path: Path) -> BufferedReader:
