@@ -30,7 +30,7 @@ _REFUSED: Final[Mapping[int, int]] = {
 }
 """What the system refused, by SQLite's primary result code."""
 _SELECT: Final = (
-    "SELECT CASE WHEN length(value) <= ?2 THEN value END, length(value) FROM entry WHERE key = ?1"  # reads no more
+    "SELECT CASE WHEN length(value) <= ? THEN value END, length(value) FROM entry WHERE key = ?"  # reads no more
 )
 OVERHEAD_BYTES: Final = 32
 """What an entry counts beside its key and its value."""
@@ -109,7 +109,7 @@ class Store:
 
     def get(self, key: str, *, most: int) -> Found | None:
         """Return an entry, its value only if it has at most so many bytes."""
-        found = self._row(_SELECT, (key, most))
+        found = self._row(_SELECT, (most, key))
         return None if found is None else Found(*found)
 
     def size(self, key: str) -> int | None:
@@ -141,7 +141,7 @@ class Store:
             most: How many at most.
         """
         rows = self._rows(
-            "SELECT key FROM entry WHERE key >= ?1 AND key > ?2 ORDER BY key LIMIT ?3", (prefix, after, most)
+            "SELECT key FROM entry WHERE key >= ? AND key > ? ORDER BY key LIMIT ?", (prefix, after, most)
         )
         return [key for (key,) in rows if key.startswith(prefix)]
 
