@@ -121,9 +121,9 @@ class Ledger:
         with self._file.transaction() as connection:
             connection.execute("INSERT INTO change (plugin, record) VALUES (?, ?)", (plugin_id, _text(record)))
             connection.execute(
-                "DELETE FROM change WHERE plugin = ?1 AND number NOT IN "
-                "(SELECT number FROM change WHERE plugin = ?1 ORDER BY number DESC LIMIT ?2)",
-                (plugin_id, MAX_CHANGES),
+                "DELETE FROM change WHERE plugin = ? AND number NOT IN "
+                "(SELECT number FROM change WHERE plugin = ? ORDER BY number DESC LIMIT ?)",
+                (plugin_id, plugin_id, MAX_CHANGES),
             )
 
     def uses(self, plugin_id: str) -> list[Use]:
