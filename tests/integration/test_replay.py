@@ -250,7 +250,7 @@ def test_answers_of_the_host_are_those_recorded(client: Client, daemon: Daemon, 
         for one in asked:
             client.call_plugin("probe", "host", args=one)
         failed(client, "probe", "host", add(9))
-    failed(client, "probe", "host", {"method": "media.getInfo", "params": {"path": "a"}})  # nobody provides it
+    failed(client, "probe", "host", {"method": "media.getInfo", "params": {"path": "/a.mp4"}})  # nobody provides it
     client.call_plugin("probe", "host", args={"method": "system.getInfo", "params": {}})
     status, verdict = replay(failed(client, "probe", "panic"))
     assert (status, verdict["differences"], verdict["notes"]) == (0, [], []), verdict
