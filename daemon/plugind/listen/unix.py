@@ -22,7 +22,7 @@ assert sys.platform != "win32"  # for type checkers: `plugind.listen.named_pipe`
 
 RETRY_SECONDS: Final = 0.25
 """How long accepting pauses when the system has no descriptors left."""
-_BACKLOG: Final = 256
+_BACKLOG: Final = 1024
 _BURST: Final = 2  # connections accepted before other events get their turn
 
 _log: Final = structlog.get_logger(__name__)
