@@ -23,8 +23,15 @@ class Report:
         """Say what was seen."""
         self._record("seen", words)
 
-    def noticed(self, quiet: Latencies, attack: Latencies) -> None:
-        """Say what a bystander noticed: reported, not judged, since it depends on what else the machine does."""
+    def noticed(self, quiet: Latencies, attack: Latencies, *, in_turns: bool = False) -> None:
+        """Say what a bystander noticed: reported, not judged, since it depends on what else the machine does.
+
+        Args:
+            quiet: Without the attack.
+            attack: During it.
+            in_turns: Both were measured in turns, which the table prefers.
+        """
         assert attack.calls > 0
         self._record("quiet_p99_ms", quiet.p99)
         self._record("attack_p99_ms", attack.p99)
+        self._record("in_turns", in_turns)
