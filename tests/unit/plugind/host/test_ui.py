@@ -54,6 +54,7 @@ class Bench:
         """Wait until everything was asked."""
         while self.ui._tasks:
             await asyncio.gather(*self.ui._tasks)
+            await asyncio.sleep(0)  # what is called when a task is done is called one turn later
 
 
 @pytest.fixture
