@@ -22,6 +22,13 @@ PICKS = ("ui.pickFile", "ui.pickDirectory")
 """What is picked is given to the plugin by another name."""
 
 
+def picked(folder: Path) -> dict[str, Any]:
+    """What the user picks: real paths."""
+    file = folder / "warm.cube"
+    file.touch()
+    return {"ui.pickFile": {"files": [str(file)]}, "ui.pickDirectory": {"directory": str(folder)}}
+
+
 @pytest.fixture
 async def host(client: AsyncClient, plugins: Path) -> Host:
     """Let the probe make a host call."""
@@ -59,7 +66,9 @@ def asked_for(row: HostMethod) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-async def test_every_method_from_guest_to_editor_and_back(host: Host, editor: TimelineEditor, row: HostMethod) -> None:
+async def test_every_method_from_guest_to_editor_and_back(
+    host: Host, editor: TimelineEditor, tmp_path: Path, row: HostMethod
+) -> None:
     await host("effects.register", {"id": "grade", "parameters": [{"name": "gamma"}]})
     editor.answers["ui.createPanel"] = {"panelId": "p1"}
     if row.name == "ui.closePanel":
@@ -67,7 +76,7 @@ async def test_every_method_from_guest_to_editor_and_back(host: Host, editor: Ti
     if row.result is None:
         editor.nulls.add(row.name)
     else:
-        editor.answers[row.name] = row.example.result
+        editor.answers[row.name] = picked(tmp_path).get(row.name, row.example.result)
     answer = await host(row.name, asked_for(row))
     method, params = editor.asked[-1]
     assert method == row.name
