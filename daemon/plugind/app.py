@@ -98,8 +98,11 @@ def run(config: Config, environ: Mapping[str, str]) -> None:
     """
     try:
         anyio.run(_main, config, environ, backend_options={"use_uvloop": sys.platform != "win32"})
-    except* StartupError as group:
-        raise _first(group) from group
+    except BaseExceptionGroup as group:  # not "except*": before CPython 3.11.4 that wraps what is raised in it
+        matching, others = group.split(StartupError)
+        if matching is None or others is not None:
+            raise
+        raise _first(matching) from group
 
 
 def _first(group: BaseExceptionGroup[StartupError]) -> StartupError:

@@ -18,7 +18,8 @@ connection.onRequest("timeline.getState", async (params) => {
   report.asked = params;
   // a request inside a request inside a request
   const infos = await connection.sendRequest("plugins.list");
-  return { plugins: infos.length };
+  const timeline = { name: "test", duration: 0, fps: 25, currentTime: 0, tracks: [], selection: [] };
+  return { ...timeline, plugins: infos.length };
 });
 connection.listen();
 
@@ -33,11 +34,12 @@ const { pluginId } = await connection.sendRequest("plugins.install", { source: a
 report.sum = await connection.sendRequest("plugins.call", { pluginId, function: "add", args: [2, 3] });
 
 await connection.sendRequest("plugins.install", { source: probe, grant: "requested" });
-report.answer = await connection.sendRequest("plugins.call", {
+const state = await connection.sendRequest("plugins.call", {
   pluginId: "probe",
   function: "host",
   args: { method: "timeline.getState", params: {} },
 });
+report.answer = { plugins: state.plugins };
 
 try {
   await connection.sendRequest("plugins.get", { pluginId: "nobody" });
