@@ -98,7 +98,7 @@ class AsyncClient(Calls):
             except BaseException as exc:
                 failure = exc  # raised again below, outside: a task group would wrap it
             finally:
-                link.close()
+                await link.close()
             tasks.cancel_scope.cancel()
         if failure is not None:
             raise failure

@@ -3,15 +3,17 @@
 Knows envelopes and framing; of the contract's methods only ``$/cancelRequest``.
 """
 
+import contextlib
 import itertools
 import logging
 import math
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import anyio
 import msgspec
-from anyio.abc import ByteStream, TaskGroup
+from anyio.abc import ByteStream, SocketAttribute, TaskGroup
 
 from plugind_client.errors import Disconnected
 from plugind_client.handlers import Handler, answer
@@ -22,6 +24,8 @@ from plugind_protocol.methods import CancelRequest
 
 MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
 """Largest message accepted from the daemon, in bytes."""
+HANG_UP_SECONDS: Final = 1.0
+"""How long the end of a connection may take."""
 _READ_BYTES: Final = 256 * 1024
 
 _log: Final = logging.getLogger(__name__)
@@ -64,6 +68,7 @@ class Connection:
         self._waiting: dict[int, _Waiting] = {}
         self._serving: dict[int | str, anyio.CancelScope] = {}
         self._closed = False
+        self._leaving = False
         # Unbounded: who asks waits for the answer, so what is queued is bounded by what is in flight.
         self._outbox, self._to_send = anyio.create_memory_object_stream[bytes](math.inf)
 
@@ -112,8 +117,24 @@ class Connection:
             await anyio.aclose_forcefully(self._stream)
 
     def close(self) -> None:
-        """End the connection."""
+        """End the connection at once."""
         self._scope.cancel()
+
+    async def hang_up(self) -> None:
+        """End the connection as its other side would, and wait until it is over.
+
+        A read that is cancelled just when something arrives is a fault in anyio's socket streams on asyncio; one that
+        comes to the end of the stream is none.
+        """
+        self._leaving = True
+        raw = self._stream.extra(SocketAttribute.raw_socket, None)  # noqa: S610  # no Django here
+        if raw is None:
+            self.close()
+        else:
+            with contextlib.suppress(OSError):  # the other side was faster
+                raw.shutdown(socket.SHUT_RDWR)
+        with anyio.move_on_after(HANG_UP_SECONDS, shield=True):
+            await self.ended.wait()
 
     def _post(self, body: bytes) -> None:
         if self._closed:
@@ -130,7 +151,8 @@ class Connection:
             reason = (
                 "it closed the connection" if isinstance(exc, anyio.EndOfStream) else str(exc) or type(exc).__name__
             )
-            self.failure = self.failure or Disconnected(f"The connection to the daemon was lost: {reason}")
+            if not self._leaving:
+                self.failure = self.failure or Disconnected(f"The connection to the daemon was lost: {reason}")
             tasks.cancel_scope.cancel()
 
     async def _write(self, _tasks: TaskGroup) -> None:

@@ -103,9 +103,12 @@ class Link:
         await self._open(tasks)
         tasks.start_soon(self._keep, tasks)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """The client is done: readers end without a failure."""
+        connection = self._connection
         self._end(None)
+        if connection is not None:
+            await connection.hang_up()
 
     async def request(self, method: str, params: Any) -> msgspec.Raw:
         """Send a request and wait for its answer; where the connection is lost and will be back, wait for it first.
@@ -147,6 +150,8 @@ class Link:
         """Wait for the end of each connection, and bring up the next."""
         while (connection := self._connection) is not None:
             await connection.ended.wait()
+            if self._failure is not None:
+                return  # the client is closed
             lost = connection.failure or Disconnected("The client was closed")
             if self._reconnect is None:
                 self._end(lost)

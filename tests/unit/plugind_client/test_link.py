@@ -130,3 +130,12 @@ def test_the_blocking_client_reconnects_too(daemon: Peer) -> None:
         assert changes.next(timeout=10).state == "connected"
         assert client.call("daemon.ping") == "pong"
         assert client.session.daemon.name == "scripted"
+
+
+async def test_leaving_while_something_comes_is_no_fault_of_the_loop(daemon: Peer) -> None:
+    """The runner of asynchronous tests fails where a callback of the loop does."""
+    for _ in range(200):
+        async with AsyncClient.connect(daemon.path):
+            link = daemon.next_link()
+            await anyio.wait_all_tasks_blocked()
+            link.notify("effects.changed", {"pluginId": "p", "effects": []})
