@@ -24,7 +24,8 @@ def lock(invocation: Invocation, /, path: Path) -> None:
     """
     with invocation.connect() as client:
         found = client.lock(str(path.absolute()))
-    words = f"locked {len(found.plugins)} plugins in {one_line(found.path or '')}"
+    count = len(found.plugins)
+    words = f"locked {count} {'plugin' if count == 1 else 'plugins'} in {one_line(found.path or '')}"
     if found.left_out:
         words += f"\nleft out, since they are in development: {one_line(', '.join(found.left_out))}"
     invocation.show(found, words)
