@@ -63,8 +63,8 @@ examples: $(VENV)/dev ## Rebuild the example modules and compare them with those
 	$(BIN)/python examples/rebuild.py
 
 bench: $(VENV)/run ## Measure the call path and the frame path
-	$(BIN)/python benchmarks/call_and_frame.py
-	$(BIN)/python benchmarks/engines.py
+	$(BIN)/python -m benchmarks.call_and_frame
+	$(BIN)/python -m benchmarks.engines
 
 docs: $(VENV)/docs ## Build the documentation into site/
 	$(BIN)/mkdocs build --strict --quiet --config-file packaging/mkdocs.yml

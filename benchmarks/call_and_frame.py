@@ -18,8 +18,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import peers
-from measure import Lines, alternate, request
+from benchmarks import peers
+from benchmarks.measure import Lines, alternate, request
 
 from plugind_protocol import __version__
 from plugind_protocol.frames import PixelFormat, layout

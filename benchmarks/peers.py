@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from measure import Lines
+from benchmarks.measure import Lines
 
 from plugind_protocol.frames import FRAME_STRUCT, Layout
 from plugind_worker import abi, engine
