@@ -67,7 +67,7 @@ from plugind.supervisor.compiler import CompileLimits, Compiler
 from plugind.supervisor.engines import Engines
 from plugind.supervisor.pool import Pool, Timings
 from plugind.supervisor.windows import WindowFolder
-from plugind_protocol import PROTOCOL_VERSION, ranges
+from plugind_protocol import PROTOCOL_VERSION, ranges, systems
 from plugind_protocol.errors import PackageInvalid
 from plugind_protocol.methods import EffectsChanged, RecoveryInfo, SandboxInfo, UpdateHeld
 from plugind_protocol.permissions import Permission
@@ -96,6 +96,7 @@ def run(config: Config, environ: Mapping[str, str]) -> None:
     Raises:
         StartupError: It cannot start; nothing is left behind.
     """
+    _check(config)
     try:
         anyio.run(_main, config, environ, backend_options={"use_uvloop": sys.platform != "win32"})
     except BaseExceptionGroup as group:  # not "except*": before CPython 3.11.4 that wraps what is raised in it
@@ -111,7 +112,6 @@ def _first(group: BaseExceptionGroup[StartupError]) -> StartupError:
 
 
 async def _main(config: Config, environ: Mapping[str, str]) -> None:
-    _check(config)
     scheduling.answer(0)  # before anything is started, which inherits it
     endpoint = resolve(config.socket, environ)
     data_dir = _data_dir(config, environ)
@@ -500,8 +500,10 @@ def _check(config: Config) -> None:
     """Refuse what does not go together, or needs what is not installed.
 
     Raises:
-        StartupError: Something does.
+        StartupError: Something does, or no plugin could run on this system.
     """
+    if why := systems.why_no_workers():
+        raise StartupError(why)
     if config.timeline_version is not None and not ranges.is_version(config.timeline_version):
         raise StartupError(f"timeline_version: {config.timeline_version!r} is not MAJOR.MINOR.PATCH")
     if config.host == "headless":

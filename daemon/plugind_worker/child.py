@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,16 +11,17 @@ import msgspec
 
 from plugind_protocol.worker import MAX_FAULT_BYTES, Kind, Spawn, encode
 from plugind_worker import compile as compiling
-from plugind_worker import house, unpack
+from plugind_worker import house, inherited, unpack
 from plugind_worker.channel import Channel
 from plugind_worker.engine.base import Engine
-from plugind_worker.house import House
-from plugind_worker.lockdown import Ground, Lockdown
+from plugind_worker.lockdown import Lockdown
 from plugind_worker.loop import Worker
 from plugind_worker.sandbox.layer import Confinement, Job, Stage
 
+assert sys.platform != "win32"  # for type checkers: nothing forks there
 
-def run(engine: Engine, order: Spawn, descriptors: Sequence[int], *, parent: int, ground: Ground) -> None:
+
+def run(engine: Engine, order: Spawn, descriptors: Sequence[int], *, parent: int, ground: inherited.Ground) -> None:
     """Do what was ordered; return when it is done.
 
     Args:
@@ -47,7 +49,7 @@ def _work(
         worker = Worker(engine, order.launch, messages=messages, control=socket.socket(fileno=descriptors[1]))
         worker.run(descriptors[2], lockdown=lockdown)
     elif order.house is not None:
-        House(engine, order.house, door=messages).serve(lockdown)
+        house.House(engine, order.house, door=messages).serve(lockdown)
     elif order.compile is not None:
         channel = Channel(messages)
         compiling.run(

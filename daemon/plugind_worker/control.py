@@ -3,14 +3,13 @@
 Call numbers of one worker rise (modulo 2³²), so that a number tells whether its call is yet to come, runs, or is over.
 """
 
-import array
 import os
 import socket
 import threading
 from collections.abc import Callable
 from typing import Final
 
-from plugind_protocol import kernel
+from plugind_protocol import sockets
 from plugind_protocol.errors import Timeout
 from plugind_protocol.worker import CONTROL, Order
 
@@ -18,6 +17,8 @@ START: Final = 0
 """Call number of making the first instance, before any call."""
 STACK_BYTES: Final = 256 * 1024
 """What a control thread needs of stack; all that it reserves counts as memory of its process."""
+_DESCRIPTORS: Final = 4
+"""How many are taken with one piece of an order; one is meant."""
 _HALF: Final = 1 << 31
 _MASK: Final = (1 << 32) - 1
 
@@ -151,13 +152,7 @@ class Control:
 
     def _pending(self) -> bool:
         """Whether an order, or the end, has arrived."""
-        try:
-            self._sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return False
-        except ConnectionResetError:
-            pass
-        return True
+        return sockets.arrived(self._sock)
 
     def _stop(self, number: int) -> None:
         if number == self.number:
@@ -175,21 +170,18 @@ class Control:
     def _receive(self) -> tuple[int, int, list[int]] | None:
         """Read one order and the descriptors that came with it; ``None`` at the end."""
         data = b""
-        descriptors = array.array("i")
+        descriptors: list[int] = []
         while len(data) < CONTROL.size:
-            space = socket.CMSG_SPACE(4 * descriptors.itemsize)
             try:
-                part, ancillary, _, _ = self._sock.recvmsg(CONTROL.size - len(data), space, kernel.CLOSE_ON_EXEC)
+                part, came = sockets.receive(self._sock, CONTROL.size - len(data), _DESCRIPTORS)
             except ConnectionResetError:
                 return None
             if not part:
                 return None
             data += part
-            for level, kind, payload in ancillary:
-                if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-                    descriptors.frombytes(payload[: len(payload) - len(payload) % descriptors.itemsize])
+            descriptors += came
         kind, number = CONTROL.unpack(data)
-        return kind, number, list(descriptors)
+        return kind, number, descriptors
 
 
 def _spawn(run: Callable[[], None]) -> None:

@@ -8,12 +8,14 @@ executable, since modules come later; never memory that is writable at the same 
 import os
 import queue
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from typing import Final
 
 import msgspec
 
+from plugind_protocol import sockets
 from plugind_protocol.worker import House as Order
 from plugind_protocol.worker import Join, Left
 from plugind_worker import control
@@ -22,6 +24,8 @@ from plugind_worker.engine.base import Engine
 from plugind_worker.lockdown import Lockdown
 from plugind_worker.loop import Worker
 from plugind_worker.sandbox.layer import Stage
+
+assert sys.platform != "win32"  # for type checkers: no sockets there that a house's door could be
 
 MAX_DATAGRAM: Final = 64 * 1024
 _DESCRIPTORS: Final = 3
@@ -69,7 +73,7 @@ class House:
 
     def _receive(self) -> tuple[Join, list[int]] | None:
         try:
-            data, descriptors, _, _ = socket.recv_fds(self._door, MAX_DATAGRAM, _DESCRIPTORS)
+            data, descriptors = sockets.receive(self._door, MAX_DATAGRAM, _DESCRIPTORS)
         except ConnectionResetError:  # closed with a message of ours unread
             return None
         return (_JOIN.decode(data), descriptors) if data else None

@@ -15,12 +15,14 @@ from typing import Final
 
 import msgspec
 
+from plugind_protocol import sockets
 from plugind_protocol.worker import Exited, Spawn, Spawned, ZygoteMessage, ZygoteReady
-from plugind_worker import child, engine
+from plugind_worker import child, engine, inherited
 from plugind_worker.engine.base import Engine
-from plugind_worker.lockdown import Ground
 from plugind_worker.sandbox import process
 from plugind_worker.sandbox.linux import privileges, syscall
+
+assert sys.platform != "win32"  # for type checkers: nothing forks there
 
 MAX_DATAGRAM: Final = 64 * 1024
 _DESCRIPTORS: Final = 3
@@ -45,7 +47,7 @@ def run(descriptor: int, engine_name: str) -> None:
     loaded = engine.load(engine_name)
     gc.collect()
     gc.freeze()
-    ground = Ground(parent=parent)
+    ground = inherited.Ground(parent=parent)
     privileges.die_with(parent)  # last, since a change of privileges would undo it
     with socket.socket(fileno=descriptor) as sock:
         Zygote(sock, loaded, ground).serve()
@@ -60,7 +62,7 @@ class Zygote:
         ground: What children inherit of the sandbox.
     """
 
-    def __init__(self, sock: socket.socket, engine: Engine, ground: Ground) -> None:
+    def __init__(self, sock: socket.socket, engine: Engine, ground: inherited.Ground) -> None:
         self._sock = sock
         self._engine = engine
         self._ground = ground
@@ -97,7 +99,7 @@ class Zygote:
     def _take_order(self) -> bool:
         """Handle one datagram; False at the end."""
         try:
-            data, descriptors, _, _ = socket.recv_fds(self._sock, MAX_DATAGRAM, 2 * _DESCRIPTORS)
+            data, descriptors = sockets.receive(self._sock, MAX_DATAGRAM, 2 * _DESCRIPTORS)
         except ConnectionResetError:  # closed with messages of ours unread
             return False
         if not data:
@@ -154,7 +156,7 @@ class Zygote:
 
     def _send(self, message: ZygoteMessage, descriptors: Sequence[int] = ()) -> None:
         try:
-            socket.send_fds(self._sock, [msgspec.json.encode(message)], list(descriptors))
+            sockets.send(self._sock, msgspec.json.encode(message), descriptors)
         except (BrokenPipeError, ConnectionResetError):
             sys.exit(0)  # the supervisor is gone
 

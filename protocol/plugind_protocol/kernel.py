@@ -1,18 +1,14 @@
 """What daemon and workers need of the kernel that not every system has; where it is missing, each says so.
 
-A pidfd refers to one process, whatever happens to its number; descriptors travel over sockets.
+A pidfd refers to one process, whatever happens to its number.
 """
 
 import errno
 import os
 import signal
-import socket
 import sys
-from typing import Final
 
 if sys.platform == "linux":
-    CLOSE_ON_EXEC: Final = socket.MSG_CMSG_CLOEXEC
-    """Flag for receiving descriptors, so that no program that is started gets them."""
 
     def pidfd_signal(pidfd: int, number: int) -> None:
         """Send a signal to the process of a descriptor."""
@@ -23,7 +19,6 @@ if sys.platform == "linux":
         os.posix_fallocate(descriptor, 0, size)
 
 else:
-    CLOSE_ON_EXEC: Final = 0
 
     def pidfd_signal(pidfd: int, number: int) -> None:
         """Send a signal to the process of a descriptor."""

@@ -15,7 +15,7 @@ from tests.hostile.report import Report
 
 from plugind.host.allowance import Allowance
 from plugind.host.caller import Caller
-from plugind.host.files import beneath
+from plugind.host.files import beneath, system
 from plugind.host.files.broker import FileBroker
 from plugind.host.files.picked import Picks
 from plugind.host.files.places import Places
@@ -80,7 +80,7 @@ async def test_nothing_leads_out(root: Path, way: beneath.Open, opens: int, repo
     private = PrivateFolders(root.parent / "private")
     threads = HostThreads()
     places = Places(lambda _plugin_id: root, lambda: root, picks=Picks(), private=private)
-    broker = FileBroker(places, private, threads, Allowance(lambda _id: None, lambda *_: None), open_=way)
+    broker = FileBroker(places, private, threads, Allowance(lambda _id: None, lambda *_: None), reach=system.by(way))
     seen: Counter[str] = Counter()
     uses = (
         ("read", lambda caller: broker.read(caller, api.ReadFile(path="project/d/f"))),

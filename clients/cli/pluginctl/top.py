@@ -1,13 +1,7 @@
 """``pluginctl top``: a live table of plugins and what they use."""
 
-import os
-import select
 import sys
-import termios
 import time
-import tty
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 import click
@@ -15,7 +9,7 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
-from pluginctl import tables
+from pluginctl import keyboard, tables
 from pluginctl.context import Invocation, pass_invocation
 from pluginctl.terminal import duration, micros, size
 from plugind_client import Client
@@ -23,8 +17,6 @@ from plugind_protocol.methods import DaemonMetrics, PluginMetrics
 
 HEADINGS: Final = ["PLUGIN", "STATE", "PID", "CPU", "MEM", "CALLS", "ERR", "P50", "P99", "FRAMES", "EACH", "LOST"]
 """P50, P99: of calls; EACH: median time of a frame in the guest; LOST: workers that crashed."""
-QUIT_KEYS: Final = (b"q", b"Q", b"")
-"""Nothing read means that the terminal is gone."""
 
 
 @click.command()
@@ -82,32 +74,11 @@ def _stream(invocation: Invocation, client: Client, interval: float) -> None:
 
 
 def _live(client: Client, interval: float) -> None:
-    keyboard = sys.stdin.isatty()
-    with _single_keys(keyboard=keyboard), Live(screen=True, auto_refresh=False) as live:
+    with keyboard.single_keys(), Live(screen=True, auto_refresh=False) as live:
         while True:
             live.update(view(client.daemon_metrics()), refresh=True)
-            if _pressed(interval, keyboard=keyboard) in QUIT_KEYS:
+            if keyboard.pressed(interval) in keyboard.QUIT:
                 return
-
-
-def _pressed(seconds: float, *, keyboard: bool) -> bytes | None:
-    """Wait for a key; None when the time is over first."""
-    ready, _, _ = select.select([sys.stdin] if keyboard else [], [], [], seconds)
-    return os.read(sys.stdin.fileno(), 1) if ready else None
-
-
-@contextmanager
-def _single_keys(*, keyboard: bool) -> Iterator[None]:
-    """Let the terminal give each key as it is pressed, and put it back afterwards."""
-    if not keyboard:
-        yield
-        return
-    before = termios.tcgetattr(sys.stdin)
-    try:
-        tty.setcbreak(sys.stdin)
-        yield
-    finally:
-        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
 
 COMMANDS: Final = {"top": top}

@@ -3,8 +3,9 @@
 Answers and params are the structs of `plugind_protocol.methods`, errors the classes of `plugind_protocol.errors`.
 """
 
-from plugind_client.async_client import AsyncClient, default_path
+from plugind_client.async_client import AsyncClient
 from plugind_client.client import BlockingNotifications, Client
+from plugind_client.dialling import default_path
 from plugind_client.errors import Disconnected, NoDaemon, UnexpectedAnswer
 from plugind_client.frames import FrameBuffers
 from plugind_client.handlers import Handler

@@ -1,8 +1,7 @@
 """The client for asynchronous programs, through anyio."""
 
 import os
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any, Literal, Self, TypeVar, overload
@@ -12,13 +11,14 @@ import msgspec
 from anyio.abc import ByteStream
 
 from plugind_client.calls import Calls
-from plugind_client.errors import NoDaemon, UnexpectedAnswer
+from plugind_client.dialling import default_path, dialler
+from plugind_client.errors import UnexpectedAnswer
 from plugind_client.handlers import Handler, namespaces
-from plugind_client.link import CHANGED, CONNECT_SECONDS, Link, LinkChanged, Reconnect
+from plugind_client.link import CHANGED, Link, LinkChanged, Reconnect
 from plugind_client.notifications import DEFAULT_CAPACITY, Notifications
 from plugind_client.provider import HostProvider
 from plugind_client.provider import handlers as provided
-from plugind_protocol import PROTOCOL_VERSION, endpoint
+from plugind_protocol import PROTOCOL_VERSION
 from plugind_protocol import methods as m
 
 T = TypeVar("T")
@@ -82,7 +82,7 @@ class AsyncClient(Calls):
             project=None if project is None else m.Project(path=os.fspath(project)),
         )
         link = Link(
-            _dialler(where, stream),
+            dialler(where, stream),
             opening,
             where=where,
             handlers=serving,
@@ -159,31 +159,6 @@ class AsyncClient(Calls):
     async def _ask(self, method: str, params: m.Params, result: type[T]) -> T:
         decoded: T = _decode(method, await self._link.request(method, params), result)
         return decoded
-
-
-def default_path() -> str:
-    """Return where this user's daemon listens by default."""
-    uid = os.getuid() if sys.platform != "win32" else 0
-    return endpoint.default_path(environ=os.environ, uid=uid, platform=sys.platform)
-
-
-def _dialler(path: str, stream: ByteStream | None) -> Callable[[], Awaitable[ByteStream]]:
-    async def given() -> ByteStream:
-        assert stream is not None
-        return stream
-
-    async def dial() -> ByteStream:
-        try:
-            with anyio.fail_after(CONNECT_SECONDS):
-                return await anyio.connect_unix(path)
-        except FileNotFoundError as exc:
-            raise NoDaemon(path, "no such socket") from exc
-        except TimeoutError as exc:
-            raise NoDaemon(path, "it does not accept connections") from exc
-        except OSError as exc:
-            raise NoDaemon(path, (exc.strerror or str(exc)).lower()) from exc
-
-    return dial if stream is None else given
 
 
 @cache

@@ -5,6 +5,7 @@ import mmap
 import os
 from typing import TYPE_CHECKING, Any, Self
 
+from plugind_protocol import disk
 from plugind_protocol.frames import PixelFormat
 from plugind_protocol.methods import FrameWindow
 
@@ -30,7 +31,7 @@ class FrameBuffers:
     def __init__(self, window: FrameWindow) -> None:
         self.window = window
         needed = max(window.offsets) + window.slot_bytes
-        descriptor = os.open(window.path, os.O_RDWR | os.O_CLOEXEC)
+        descriptor = os.open(window.path, os.O_RDWR | disk.BINARY)
         try:
             size = os.fstat(descriptor).st_size
             if size < needed:

@@ -1,10 +1,11 @@
 """Where the data folder keeps what belongs to each plugin: its storage file and its private folder."""
 
 import contextlib
-import os
 import shutil
 from pathlib import Path
 from typing import Final
+
+from plugind_protocol import disk
 
 _STORAGE: Final = "storage.db"
 _FILES: Final = "files"
@@ -42,7 +43,7 @@ class PrivateFolders:
                 path.mkdir(mode=0o700)
             except FileExistsError:
                 continue
-            sync_folder(path.parent)
+            disk.sync_folder(path.parent)
 
     def remove(self, plugin_id: str) -> None:
         """Remove everything of a plugin; nothing when there is nothing.
@@ -54,7 +55,7 @@ class PrivateFolders:
         shutil.rmtree(doomed, ignore_errors=True)
         with contextlib.suppress(FileNotFoundError):
             folder.rename(doomed)
-            sync_folder(self._root)
+            disk.sync_folder(self._root)
         shutil.rmtree(doomed, ignore_errors=True)
 
     def doom(self, plugin_id: str) -> None:
@@ -66,7 +67,7 @@ class PrivateFolders:
         folder = self._folder(plugin_id)
         if folder.is_dir():
             (folder / _DOOMED).touch(mode=0o600)
-            sync_folder(folder)
+            disk.sync_folder(folder)
 
     def settle(self, installed: frozenset[str]) -> None:
         """Finish removals that were interrupted, or take them back where the plugin is still there.
@@ -83,13 +84,3 @@ class PrivateFolders:
 
     def _folder(self, plugin_id: str) -> Path:
         return self._root / plugin_id.replace("/", "+")  # no plugin id has a plus
-
-
-def sync_folder(folder: Path) -> None:
-    """Make what was made, renamed or removed in a folder durable, where the system can."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

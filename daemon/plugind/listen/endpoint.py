@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from plugind.listen.errors import ListenError
+from plugind_protocol import systems
 from plugind_protocol.endpoint import default_path
 
 LONGEST_PATH: Final = {"linux": 107, "darwin": 103}
@@ -38,8 +39,7 @@ def resolve(configured: str | None, environ: Mapping[str, str], *, platform: str
     Raises:
         ListenError: The path does not fit into a socket address, or does not name a pipe (Windows).
     """
-    uid = os.getuid() if hasattr(os, "getuid") else 0
-    path = configured or default_path(environ=environ, uid=uid, platform=platform)
+    path = configured or default_path(environ=environ, uid=systems.user(), platform=platform)
     if platform == "win32":
         if not path.lower().startswith(_PIPE_PREFIX):
             raise ListenError(rf"{path} is not the name of a pipe: name one as {_PIPE_PREFIX}NAME")

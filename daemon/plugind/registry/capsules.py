@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 
 from plugind.config import CapsuleSettings
+from plugind_protocol import disk
 from plugind_protocol.capsule import FRAME_SUFFIX, SUFFIX, CapsuleInfo
 
 _PLAIN: Final = re.compile(r"[^a-z0-9]+")
@@ -148,7 +149,7 @@ class CapsuleStore:
     def _write(self, target: Path, parts: Iterable[bytes]) -> None:
         staged = self._folder / f".{secrets.token_hex(8)}.tmp"
         try:
-            descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | disk.BINARY, 0o600)
             with os.fdopen(descriptor, "wb") as stream:
                 stream.writelines(parts)
             staged.rename(target)

@@ -4,19 +4,7 @@ import os
 import secrets
 from pathlib import Path
 
-
-def sync_folder(folder: Path) -> None:
-    """Make names that were added to or removed from a folder outlive a loss of power.
-
-    Raises:
-        OSError: The disk refused.
-    """
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+from plugind_protocol import disk
 
 
 def replace(path: Path, data: bytes) -> None:
@@ -31,7 +19,7 @@ def replace(path: Path, data: bytes) -> None:
     """
     aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | disk.BINARY, 0o600)
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
             stream.flush()
@@ -40,4 +28,4 @@ def replace(path: Path, data: bytes) -> None:
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    disk.sync_folder(path.parent)

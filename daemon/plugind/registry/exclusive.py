@@ -5,14 +5,21 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from plugind.errors import StartupError
 
 if sys.platform == "win32":
     import msvcrt
 
+    _BEHIND: Final = 1 << 20
+
     def _lock(handle: int) -> None:
-        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        os.lseek(handle, _BEHIND, os.SEEK_SET)  # what is locked cannot be read by others, who want to know the owner
+        try:
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        finally:
+            os.lseek(handle, 0, os.SEEK_SET)
 else:
     import fcntl
 
@@ -47,7 +54,7 @@ def hold(folder: Path, *, owner: str) -> Iterator[None]:
         ) from exc
     try:
         os.ftruncate(handle, 0)
-        os.pwrite(handle, owner.encode(), 0)
+        os.write(handle, owner.encode())  # from the beginning: nothing was read
         yield
     finally:
         os.close(handle)

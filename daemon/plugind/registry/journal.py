@@ -18,6 +18,7 @@ from typing import Final
 import msgspec
 import structlog
 
+from plugind_protocol import disk
 from plugind_protocol.methods import State, StateChanged
 
 _FORMAT: Final = 1
@@ -171,7 +172,7 @@ class Journal:
         head = _Head(format=_FORMAT, epoch=self.epoch, after=self.seq - len(self._changes))
         data = b"".join(_encoder.encode(part) + b"\n" for part in (head, *self._changes))
         try:
-            self._file = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            self._file = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | disk.BINARY, 0o600)
             if os.write(self._file, data) != len(data):
                 raise OSError("the disk is full")  # noqa: TRY301  # one way out for all that can fail
             aside.replace(self._path)

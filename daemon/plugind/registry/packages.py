@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from plugind_protocol import disk
 from plugind_protocol.errors import ManifestInvalid, PackageInvalid
 from plugind_protocol.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, Manifest, parse
 from plugind_protocol.package import inflate, names, structure, unpack
@@ -56,7 +57,7 @@ def lay_out(entries: Sequence[UnpackedEntry], output: int, into: Path) -> Path:
 def _pieces(output: int, entry: Entry) -> Iterator[bytes]:
     position, end = entry.at, entry.at + entry.size
     while position < end:
-        piece = os.pread(output, min(_CHUNK, end - position), position)
+        piece = disk.read_at(output, min(_CHUNK, end - position), position)
         if not piece:
             raise PackageInvalid("the package cannot be unpacked: what unpacks it failed", cause="crash")
         position += len(piece)
@@ -86,7 +87,7 @@ def open_package(file: Path) -> BinaryIO:
         PackageInvalid: It cannot be read, or is no regular file.
     """
     try:
-        handle = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        handle = os.open(file, os.O_RDONLY | disk.NO_WAIT)
     except OSError as exc:
         raise PackageInvalid(
             f"{file} is not a folder, and cannot be read as a package: {exc.strerror}",

@@ -10,11 +10,11 @@ import msgspec
 import structlog
 
 from plugind.errors import StartupError
-from plugind.registry import durable
 from plugind.registry.database import Database
 from plugind.registry.records import Record, from_label
 from plugind.registry.statefile import BESIDE, DamagedError
 from plugind.registry.store import PackageStore
+from plugind_protocol import disk
 
 _DAMAGED: Final = ".damaged-"
 
@@ -88,7 +88,7 @@ def _set_aside(path: Path) -> Path | None:
             part = path.with_name(path.name + end)
             if part.exists():
                 part.rename(aside.with_name(aside.name + end))
-        durable.sync_folder(path.parent)
+        disk.sync_folder(path.parent)
     except OSError as exc:
         raise StartupError(f"{path} is damaged and cannot be set aside: {exc.strerror}") from exc
     return aside
@@ -109,5 +109,5 @@ def _rebuild(path: Path, records: list[Record]) -> list[str]:
     finally:
         database.close()  # which also writes what is in the WAL into the file
     fresh.rename(path)
-    durable.sync_folder(path.parent)
+    disk.sync_folder(path.parent)
     return list(plugins)

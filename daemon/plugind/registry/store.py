@@ -16,6 +16,7 @@ import structlog
 from plugind.registry import durable
 from plugind.registry.folder import Contents
 from plugind.registry.records import Label
+from plugind_protocol import disk
 from plugind_protocol.errors import PackageInvalid
 from plugind_protocol.package import digest as digests
 
@@ -76,7 +77,7 @@ class PackageStore:
                 return
             self._remove(target)
         staged.folder.rename(target)
-        durable.sync_folder(self._packages)
+        disk.sync_folder(self._packages)
 
     def discard(self, staged: Staged) -> None:
         """Remove what is left of a staged package."""
@@ -158,13 +159,13 @@ def _copy(files: dict[str, Path], staged: Path) -> str:
             os.fsync(copy.fileno())
         hashes[name] = digest.hexdigest()
     for folder, _, _ in os.walk(staged):
-        durable.sync_folder(Path(folder))
+        disk.sync_folder(Path(folder))
     return digests.combine(hashes)
 
 
 def _open_regular(path: Path) -> BufferedReader:
     """Open a file that was regular when it was listed, and refuse it if it is a link or something else by now."""
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    handle = os.open(path, os.O_RDONLY | disk.WARY)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise PackageInvalid(f"{path.name!r} changed while it was being read")

@@ -12,7 +12,7 @@ import msgspec
 from plugind.policy.redact import Redactor
 from plugind.registry.records import Record
 from plugind.supervisor.trail import Asked, Evidence, HostCalled, Ran
-from plugind_protocol import PROTOCOL_VERSION, __version__
+from plugind_protocol import PROTOCOL_VERSION, __version__, disk
 from plugind_protocol.capsule import (
     SCHEMA,
     CallRecord,
@@ -291,7 +291,7 @@ class _Frames:
         shape, descriptor = self._windows[window]
         at, end = slot * shape.slot_bytes, (slot + 1) * shape.slot_bytes
         while at < end:
-            chunk = os.pread(descriptor, min(_CHUNK, end - at), at)
+            chunk = disk.read_at(descriptor, min(_CHUNK, end - at), at)
             if not chunk:
                 return
             yield chunk

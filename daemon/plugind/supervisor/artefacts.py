@@ -23,6 +23,7 @@ import structlog
 
 from plugind.errors import StartupError
 from plugind.supervisor.staging import Staging
+from plugind_protocol import disk
 from plugind_protocol.worker import Compiled
 
 MAX_SEAL_BYTES: Final = 16 * 1024 * 1024
@@ -35,7 +36,7 @@ _KEY_BYTES: Final = 32
 _NO_FOLDER: Final = (errno.ENOTDIR, errno.ELOOP)
 """What opening a path says that leads to something other than a folder or file, or to it by a link."""
 _ATTEMPTS: Final = 16
-_READ: Final = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+_READ: Final = os.O_RDONLY | disk.WARY
 
 _log = structlog.get_logger(__name__)
 
@@ -150,7 +151,7 @@ class ArtefactCache:
         """Make an empty artefact for a compiling child to fill; what was not added by the end is removed."""
         folder = self._staging.path()
         folder.mkdir(mode=0o700)
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | disk.BINARY
         descriptor = os.open(folder / _ARTEFACT, flags, 0o600)
         try:
             yield Staged(folder, descriptor)
@@ -254,7 +255,7 @@ class ArtefactCache:
         known = msgspec.json.encode(compiled)
         mac.update(b"%s %d " % (name.encode(), len(known)) + known)
         offset = 0
-        while chunk := os.pread(descriptor, 1 << 20, offset):  # leaves the descriptor's position to who gets it
+        while chunk := disk.read_at(descriptor, 1 << 20, offset):  # leaves the descriptor's position to who gets it
             mac.update(chunk)
             offset += len(chunk)
         return mac.hexdigest()
@@ -277,8 +278,7 @@ def _read_seal(folder: int) -> _Seal:
 
 
 def _check_private(folder: Path) -> None:
-    found = folder.stat()
-    if os.name == "posix" and (found.st_uid != os.geteuid() or found.st_mode & 0o077):
+    if not disk.is_private(folder.stat()):
         raise StartupError(
             f"the cache folder {folder} is not this user's alone, and what is in it would run as native code; "
             "choose another by cache_dir, or remove it"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final, cast
 
 from plugind.pace import Pace, now
+from plugind_protocol import sockets
 from plugind_protocol.worker import CONTROL, Decoder, Kind, Order, encode
 
 _PIECE_BYTES: Final = 8 * 1024
@@ -82,7 +83,7 @@ class Channel(asyncio.Protocol):
             return False
         attached = [] if descriptor is None else [descriptor]
         try:
-            socket.send_fds(self._control, [CONTROL.pack(order, number)], attached)
+            sockets.send(self._control, CONTROL.pack(order, number), attached)
         except (BlockingIOError, BrokenPipeError, ConnectionResetError):
             return False
         return True

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import signal
 import socket
 from pathlib import Path
 from typing import Final
@@ -12,10 +11,11 @@ import msgspec
 import structlog
 
 from plugind.pace import Pace
-from plugind.supervisor import errand, scheduling
+from plugind.supervisor import ends, errand, scheduling
 from plugind.supervisor.artefacts import ArtefactCache, Fill, Staged
 from plugind.supervisor.errand import OUT_OF_MEMORY, last_words
 from plugind.supervisor.zygote import Child, Zygote
+from plugind_protocol import disk
 from plugind_protocol.errors import ErrorObject, InternalError, PackageInvalid, from_object
 from plugind_protocol.worker import LAST_WORDS_BYTES, Compile, Compiled, Kind, ZygoteReady
 
@@ -131,7 +131,7 @@ class Compiler:
     async def _compile(
         self, order: Compile, source: Path, module_hash: str, *, staged: Staged, zygote: Zygote
     ) -> Compiled:
-        module = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+        module = os.open(source, os.O_RDONLY | disk.BINARY)
         try:
             if await anyio.to_thread.run_sync(_hash, module) != module_hash:
                 raise PackageInvalid(f"{source.name} is not what was installed: it was changed on disk")
@@ -184,20 +184,20 @@ class Compiler:
                 f"{name} takes longer than {self._limits.seconds:g} s to compile", hint=_SMALLER, cause="limit"
             ) from exc
         if received is None:
-            raise self._ended(name, child.exited.result(), os.pread(staged.descriptor, LAST_WORDS_BYTES, 0))
+            raise self._ended(name, child.exited.result(), disk.read_at(staged.descriptor, LAST_WORDS_BYTES, 0))
         return received
 
     def _ended(self, name: str, status: int, words: bytes) -> PackageInvalid:
         """Say why a child ended without an answer."""
         said = last_words(words.partition(b"\nFatal Python error")[0])
         _log.warning("compiling ended its process", module=name, status=status, said=said)
-        if status == -signal.SIGXCPU:
+        if status in ends.SPENT:
             return PackageInvalid(
                 f"{name} takes more than {self._limits.cpu_seconds} s of processor time to compile",
                 hint=_SMALLER,
                 cause="limit",
             )
-        if status == -signal.SIGKILL or any(text in words for text in OUT_OF_MEMORY):
+        if status == ends.KILLED or any(text in words for text in OUT_OF_MEMORY):
             return PackageInvalid(
                 f"{name} takes more than {self._limits.memory_bytes >> 20} MiB of memory to compile, "
                 "or more than this machine has",

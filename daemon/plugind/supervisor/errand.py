@@ -1,13 +1,13 @@
 """A child that does one thing, answers and ends: waits for it, for so long, and leaves nothing of it."""
 
 import asyncio
-import signal
 import socket
 from typing import Final
 
 import anyio
 
 from plugind.pace import Pace
+from plugind.supervisor import ends
 from plugind.supervisor.channel import Channel
 from plugind.supervisor.worker import printable
 from plugind.supervisor.zygote import Child
@@ -49,7 +49,7 @@ async def answer(messages: socket.socket, child: Child, *, pace: Pace, seconds: 
             await asyncio.shield(child.exited)
     finally:
         channel.close()
-        child.signal(signal.SIGKILL)
+        child.signal(ends.KILL)
         with anyio.CancelScope(shield=True):
             await asyncio.wait([child.exited])
     return received

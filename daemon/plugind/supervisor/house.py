@@ -10,9 +10,10 @@ from typing import Final, Protocol
 import msgspec
 import structlog
 
-from plugind.supervisor import resources
+from plugind.supervisor import ends, resources
 from plugind.supervisor.verdict import Verdict, decide
 from plugind.supervisor.zygote import Child
+from plugind_protocol import sockets
 from plugind_protocol.errors import WorkerCrashed
 from plugind_protocol.manifest import Limits
 from plugind_protocol.worker import Join, Launch, Left
@@ -160,7 +161,7 @@ class House:
         try:
             if self._door is None:
                 raise BrokenPipeError("it has ended")
-            socket.send_fds(self._door, [msgspec.json.encode(Join(tenant.number, launch))], descriptors)
+            sockets.send(self._door, msgspec.json.encode(Join(tenant.number, launch)), descriptors)
         except OSError as exc:
             self._leave(tenant.number, 1)
             raise WorkerCrashed(f"the process that it shares takes no plugin: {exc}", cause="crash") from exc
@@ -222,7 +223,7 @@ class House:
             left = msgspec.json.decode(data, type=Left)
         except msgspec.DecodeError as exc:
             _log.error("shared process broke the protocol", pid=self.pid, error=str(exc))
-            self._child.signal(signal.SIGKILL)
+            self._child.signal(ends.KILL)
             return
         self._leave(left.number, left.status)
 
@@ -248,7 +249,7 @@ class House:
         with contextlib.closing(self._door):
             self._door = None
         self._on_closed(self)
-        self._loop.call_later(self._grace, self._child.signal, signal.SIGKILL)
+        self._loop.call_later(self._grace, self._child.signal, ends.KILL)
 
     def _ended(self) -> None:
         self._close()

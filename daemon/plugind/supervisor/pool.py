@@ -20,6 +20,7 @@ from plugind.supervisor.meter import Meter
 from plugind.supervisor.unpacker import Unpacker, UnpackLimits
 from plugind.supervisor.worker import MAX_LOG_RATE, MAX_MEMORY_BYTES, Owner, Worker
 from plugind.supervisor.zygote import Zygote
+from plugind_protocol import sockets
 from plugind_protocol.errors import PlugindError, Timeout, WorkerCrashed
 from plugind_protocol.worker import Compiled, Launch, Unpacked, ZygoteReady
 from plugind_protocol.worker import House as HouseOrder
@@ -222,7 +223,7 @@ class Pool:
 
     async def _build(self, zygote: Zygote, key: tuple[str, str]) -> House:
         houses = self._houses.setdefault(key, [])
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours, theirs = sockets.pair()
         try:
             with theirs:
                 order = HouseOrder(engine=key[1], rooms=ROOMS)

@@ -10,6 +10,8 @@ import shutil
 import sys
 from pathlib import Path
 
+from plugind_protocol import disk
+
 if sys.platform == "win32":
 
     def _try_lock(_descriptor: int) -> bool:
@@ -86,7 +88,7 @@ def _remove_leftover(path: Path) -> None:
 
 def _open(path: Path) -> int | None:
     try:
-        return os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0))
+        return os.open(path, os.O_RDONLY | disk.WARY)
     except OSError:
         return None
 

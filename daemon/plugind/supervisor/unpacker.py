@@ -1,7 +1,5 @@
 """Has packages unpacked, each in a child of its own, one at a time."""
 
-import os
-import signal
 import socket
 
 import anyio
@@ -9,8 +7,9 @@ import msgspec
 import structlog
 
 from plugind.pace import Pace
-from plugind.supervisor import errand, scheduling
+from plugind.supervisor import ends, errand, scheduling
 from plugind.supervisor.zygote import Child, Zygote
+from plugind_protocol import disk
 from plugind_protocol.errors import ErrorObject, PackageInvalid, from_object
 from plugind_protocol.package.caps import CAPS
 from plugind_protocol.worker import LAST_WORDS_BYTES, Kind, Unpack, Unpacked
@@ -95,7 +94,7 @@ class Unpacker:
         except TimeoutError as exc:
             raise _too_much(f"longer than {self._limits.seconds:g} s", "limit") from exc
         if received is None:
-            raise self._ended(child.exited.result(), os.pread(output, LAST_WORDS_BYTES, 0))
+            raise self._ended(child.exited.result(), disk.read_at(output, LAST_WORDS_BYTES, 0))
         kind, body = received
         try:
             if kind == Kind.READY:
@@ -110,9 +109,9 @@ class Unpacker:
     def _ended(self, status: int, words: bytes) -> PackageInvalid:
         """Say why a child ended without an answer."""
         _log.warning("unpacking ended its process", status=status, said=errand.last_words(words))
-        if status == -signal.SIGXCPU:
+        if status in ends.SPENT:
             return _too_much(f"more than {self._limits.cpu_seconds} s of processor time", "limit")
-        if status == -signal.SIGKILL or any(text in words for text in errand.OUT_OF_MEMORY):
+        if status == ends.KILLED or any(text in words for text in errand.OUT_OF_MEMORY):
             return _too_much(f"more than {self._limits.memory_bytes >> 20} MiB of memory", "memory")
         return PackageInvalid(f"the package cannot be unpacked: what unpacks it ended (status {status})", cause="crash")
 

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from plugind_protocol import kernel
+from plugind_protocol import disk, kernel
 from plugind_protocol.errors import TooLarge
 from plugind_protocol.frames import Layout
 
@@ -58,7 +58,7 @@ class WindowFolder:
             TooLarge: There is not enough memory.
         """
         path = self.folder / secrets.token_hex(8)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | disk.BINARY, 0o600)
         file = WindowFile(path, descriptor)
         try:
             kernel.allocate(descriptor, layout.window_bytes)

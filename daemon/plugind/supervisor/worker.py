@@ -8,7 +8,6 @@ killed. Whatever ends the worker, every call gets an answer.
 import asyncio
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable
 from typing import Final, Protocol
@@ -17,7 +16,7 @@ import msgspec
 
 from plugind.pace import Pace
 from plugind.policy.plan import LaunchPlan
-from plugind.supervisor import scheduling
+from plugind.supervisor import ends, scheduling
 from plugind.supervisor.channel import Channel
 from plugind.supervisor.distrust import MAX_LOG_BYTES, check_text
 from plugind.supervisor.house import Home
@@ -60,8 +59,6 @@ _AHEAD_BYTES: Final = 256 * 1024
 _REAP_SECONDS: Final = 5.0
 _RUDE_SECONDS: Final = 0.002
 """How long nothing is read from a worker that logs faster than its own limit lets it, each time it does."""
-_SPENT: Final = (-signal.SIGXCPU,) if sys.platform != "win32" else ()
-"""Exit statuses of a worker that the kernel ended at a limit."""
 _BROKE: Final = (Trap, MemoryLimit)
 """Answers after which the guest goes on with a fresh instance, through its own fault."""
 _OUR_OWN: Final = frozenset((Kind.PING, Kind.LIMITS))
@@ -671,7 +668,7 @@ class Worker:
         """End the worker; calls in flight are answered WorkerCrashed. Returns when it was reaped."""
         self._stopping = True
         if not self._interruptible and self._sent:
-            self._child.signal(signal.SIGKILL)  # while its guest computes, it does not see the channel's end
+            self._child.signal(ends.KILL)  # while its guest computes, it does not see the channel's end
         if self._channel is not None:
             self._channel.close()
         await asyncio.shield(self.gone)
@@ -680,7 +677,7 @@ class Worker:
         """Kill the worker at once, as if it had crashed."""
         self._end_reason = self._end_reason or reason
         self.killed = True
-        self._child.signal(signal.SIGKILL)
+        self._child.signal(ends.KILL)
 
     def _lost(self, fault: str | None) -> None:
         self._channel = None
@@ -696,11 +693,11 @@ class Worker:
     async def _reap(self, fault: str | None) -> None:
         if fault is not None:
             self.killed = True
-            self._child.signal(signal.SIGKILL)
+            self._child.signal(ends.KILL)
         done, _ = await asyncio.wait({self._child.exited}, timeout=self._grace)
         if not done:
             self.killed = True
-            self._child.signal(signal.SIGKILL)
+            self._child.signal(ends.KILL)
             await asyncio.wait({self._child.exited}, timeout=_REAP_SECONDS)
         reason = self._end_reason or self._status()
         error = self._crashed(reason, cause="protocol" if fault else self._cause())
@@ -719,7 +716,7 @@ class Worker:
         self.gone.set_result(None)
 
     def _cause(self) -> str:
-        return "limit" if self._child.exited.done() and self._child.exited.result() in _SPENT else "crash"
+        return "limit" if self._child.exited.done() and self._child.exited.result() in ends.SPENT else "crash"
 
     def _status(self) -> str:
         verdict = self._child.verdict
@@ -732,7 +729,7 @@ class Worker:
             return f"{worker} was killed because of {verdict.killed_for}"
         code = self._child.exited.result()
         during = f" during a call of {' and '.join(verdict.running)}" if verdict.running else ""
-        if code in _SPENT:
+        if code in ends.SPENT:
             return f"{worker} has used up its processor time (cpuSeconds){during}"
         if code >= 0:
             return f"{worker} exited with status {code}{during}"

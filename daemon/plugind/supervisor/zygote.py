@@ -13,10 +13,10 @@ import msgspec
 import structlog
 
 from plugind.errors import StartupError
-from plugind.supervisor import resources
+from plugind.supervisor import ends, resources
 from plugind.supervisor.engines import command
 from plugind.supervisor.verdict import Verdict
-from plugind_protocol import kernel
+from plugind_protocol import kernel, sockets
 from plugind_protocol.errors import WorkerCrashed
 from plugind_protocol.manifest import Limits
 from plugind_protocol.worker import Compile, House, Launch, Spawn, Spawned, Unpack, ZygoteMessage, ZygoteReady
@@ -152,7 +152,7 @@ class Zygote:
         try:
             while True:
                 try:
-                    socket.send_fds(self._socket, [msgspec.json.encode(request)], descriptors)
+                    sockets.send(self._socket, msgspec.json.encode(request), descriptors)
                     break
                 except BlockingIOError:
                     await anyio.wait_writable(self._socket)
@@ -169,7 +169,7 @@ class Zygote:
         self._lost("the daemon stops", expected=True)
 
     def _launch(self) -> None:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours, theirs = sockets.pair()
         with theirs:
             self._process = subprocess.Popen(
                 [*command(self._interpreter), "--zygote", str(theirs.fileno()), "--engine", self._engine],
@@ -187,7 +187,7 @@ class Zygote:
     def _readable(self) -> None:
         while self._socket is not None:
             try:
-                data, descriptors, _, _ = socket.recv_fds(self._socket, _DATAGRAM_BYTES, 1, kernel.CLOSE_ON_EXEC)
+                data, descriptors = sockets.receive(self._socket, _DATAGRAM_BYTES, 1)
             except BlockingIOError:
                 return
             except OSError:
@@ -218,7 +218,7 @@ class Zygote:
         if waiting is not None and not waiting.done():
             waiting.set_result(child)
         else:
-            child.signal(signal.SIGKILL)  # nobody waits for it any more
+            child.signal(ends.KILL)  # nobody waits for it any more
 
     def _lost(self, why: str, *, expected: bool = False) -> None:
         if self._socket is None:
@@ -238,8 +238,8 @@ class Zygote:
                 waiting.set_exception(WorkerCrashed(f"cannot fork a worker: {why}", cause="crash"))
         children, self._children = self._children, {}
         for child in children.values():
-            child.signal(signal.SIGKILL)  # its parent-death signal does the same, where there is one
-            child.ended(-signal.SIGKILL)
+            child.signal(ends.KILL)  # its parent-death signal does the same, where there is one
+            child.ended(ends.KILLED)
 
     def _reap(self) -> int | None:
         """Wait for a process that has closed its socket, and so is about to end; kill it if it is not."""

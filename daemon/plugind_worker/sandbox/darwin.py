@@ -6,10 +6,13 @@ its control socket is closed. The kernel does not keep RLIMIT_DATA, so that the 
 
 import ctypes
 import resource
+import sys
 from typing import Final
 
 from plugind_worker.sandbox import process
 from plugind_worker.sandbox.layer import Confinement, Job, Layer, Missing, Stage
+
+assert sys.platform != "win32"  # for type checkers: `plugind_worker.sandbox.windows` has its own
 
 _PROFILE: Final = b"(version 1)(deny default)"
 """Nothing: descriptors that are open stay usable, everything else is refused."""

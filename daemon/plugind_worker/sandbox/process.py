@@ -2,9 +2,12 @@
 
 import os
 import signal
+import sys
 from typing import Final
 
 from plugind_worker.sandbox.layer import Confinement
+
+assert sys.platform != "win32"  # for type checkers: `plugind_worker.sandbox.windows` has its own
 
 _SIGNALS: Final = (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from plugind_protocol import disk
 from plugind_protocol.errors import PackageInvalid
 from plugind_protocol.package import folder, inflate, structure
 from plugind_protocol.package.caps import CAPS, Caps
@@ -66,7 +67,7 @@ def lay_out(
 
 
 def _write(path: Path, pieces: Iterator[bytes]) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | disk.BINARY, 0o600)
     with os.fdopen(descriptor, "wb", buffering=0) as file:
         for piece in pieces:
             view = memoryview(piece)

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from plugind_headless import confine
+from plugind_headless import layers
 
 pytestmark = pytest.mark.process
 
@@ -62,7 +62,7 @@ def test_forbidden(code: str, result: str) -> None:
 
 
 def test_the_filter_lets_everything_else_through() -> None:
-    program = confine._program(0xC000_003E, [1, 2, 3])
+    program = layers._program(0xC000_003E, [1, 2, 3])
     assert len(program) == 8 * (5 + 3 + 2)
 
 

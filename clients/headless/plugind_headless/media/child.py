@@ -16,6 +16,7 @@ from plugind_headless.media.info import extent, info
 from plugind_headless.media.messages import MAX_REQUEST, Answer, Request
 from plugind_headless.media.picture import Wanted, picture
 from plugind_headless.media.reading import TooMuch, Unreadable
+from plugind_protocol import sockets
 
 _encoder: Final = msgspec.json.Encoder()
 
@@ -31,7 +32,7 @@ def serve(descriptor: int) -> None:
     with socket.socket(fileno=descriptor) as host:
         _send(host, Answer(missing=confine.decoder()))
         while True:
-            text, descriptors, _, _ = socket.recv_fds(host, MAX_REQUEST, 1)
+            text, descriptors = sockets.receive(host, MAX_REQUEST, 1)
             if not text or not descriptors:
                 return
             with os.fdopen(descriptors[0], "rb") as file:

@@ -19,6 +19,7 @@ import anyio.to_thread
 import msgspec
 
 from plugind_headless.media.messages import MAX_ANSWER, Answer, Request
+from plugind_protocol import disk, sockets
 from plugind_protocol.errors import HostUnavailable, InvalidParams, Timeout, TooLarge
 
 DEADLINE_SECONDS: Final = 20.0
@@ -106,11 +107,14 @@ class Decoder:
             self.missing = self._receive(time.monotonic() + _START_SECONDS).missing
         until = time.monotonic() + self._deadline
         asked = msgspec.structs.replace(request, seconds=int(self._deadline), suffix=path.suffix.lower().lstrip("."))
-        socket.send_fds(self._socket, [msgspec.json.encode(asked)], [file])
+        sockets.send(self._socket, msgspec.json.encode(asked), [file])
         return self._receive(until)
 
     def _launch(self) -> None:
-        ours, theirs = socket.socketpair()
+        try:
+            ours, theirs = sockets.streams()
+        except OSError as exc:
+            raise HostUnavailable(f"media files cannot be looked at: {exc.strerror}") from exc
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-m", __package__, str(theirs.fileno())],
@@ -137,7 +141,7 @@ class Decoder:
 def _open(path: Path) -> int:
     """Open a regular file; anything else, a pipe above all, could keep us waiting."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        descriptor = os.open(path, os.O_RDONLY | disk.NO_WAIT)
     except OSError as exc:
         raise InvalidParams(f"{path.name} cannot be opened: {exc.strerror}", path="$.path") from exc
     except ValueError as exc:

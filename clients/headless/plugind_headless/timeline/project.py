@@ -16,7 +16,7 @@ from opentimelineio.schema import Timeline, Track, TrackKind
 
 from plugind_headless.errors import ProjectError
 from plugind_headless.timeline import ids, lanes
-from plugind_protocol import jsontext
+from plugind_protocol import disk, jsontext
 from plugind_protocol.errors import InvalidState, ParseError
 
 EXTENSION: Final = ".otio"
@@ -170,7 +170,7 @@ def _replace(path: Path, text: bytes) -> None:
     descriptor, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=EXTENSION, dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(file.fileno(), mode)
+            disk.set_mode(file.fileno(), mode)
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -179,11 +179,7 @@ def _replace(path: Path, text: bytes) -> None:
         with contextlib.suppress(OSError):
             os.unlink(name)  # noqa: PTH108  # a plain name, of a file that may be gone
         raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    disk.sync_folder(path.parent)
 
 
 def _digest(text: bytes) -> bytes:

@@ -11,6 +11,10 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from plugind_protocol import disk
+
+assert sys.platform != "win32"  # for type checkers: there are no descriptors of folders there
+
 _OPENAT2: Final = 437
 """The same number on every architecture."""
 _RESOLVE_NO_MAGICLINKS: Final = 0x02
@@ -18,15 +22,10 @@ _RESOLVE_NO_SYMLINKS: Final = 0x04
 _RESOLVE_BENEATH: Final = 0x08
 _TRIES: Final = 8
 """The kernel gives up with EAGAIN where it could not tell for all that moved meanwhile."""
-_SAFE: Final = (
-    getattr(os, "O_CLOEXEC", 0)
-    | getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_NONBLOCK", 0)
-    | getattr(os, "O_NOCTTY", 0)
-)
+_SAFE: Final = disk.WARY | os.O_CLOEXEC
 """Never follow a link, wait for a pipe's other end, or take over a terminal."""
-_FOLDER: Final = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
-_STEP: Final = getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0)
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY
+_STEP: Final = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY
 
 _LIBC: Final = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 

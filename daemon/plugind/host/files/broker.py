@@ -13,14 +13,14 @@ import msgspec
 from plugind.host import faults
 from plugind.host.allowance import Allowance
 from plugind.host.caller import Caller
-from plugind.host.files import beneath
+from plugind.host.files import system
+from plugind.host.files.base import Entry, Files, Reach, Reason, RefusedError, Status, TooLongError
 from plugind.host.files.places import Places, Site
-from plugind.host.files.tree import Entry, Reason, RefusedError, Status, TooLongError, Tree
 from plugind.host.private import PrivateFolders
 from plugind.host.threads import HostThreads
 from plugind.policy import files as rules
 from plugind.policy.files import Located, Need, Place, shown
-from plugind_protocol.errors import InvalidParams, NotFound, PermissionDenied, PlugindError, TooLarge
+from plugind_protocol.errors import HostUnavailable, InvalidParams, NotFound, PermissionDenied, PlugindError, TooLarge
 from plugind_protocol.host import file as api
 from plugind_protocol.permissions import Permission
 
@@ -39,6 +39,7 @@ PART: Final = "files"
 T = TypeVar("T")
 
 _WINDOWS: Final = os.name == "nt"
+_REFUSED: Final[dict[Reason, type[PlugindError]]] = {Reason.FOLDER: InvalidParams, Reason.SYSTEM: HostUnavailable}
 _LINKS: Final = frozenset((errno.ELOOP, errno.EXDEV))
 _ABSENT: Final = frozenset((errno.ENOENT, errno.ENOTDIR))
 _FORBIDDEN: Final = frozenset((errno.EACCES, errno.EPERM, errno.ETXTBSY))
@@ -62,7 +63,7 @@ class FileBroker:
         private: The private folders.
         threads: Where disks are worked on.
         allowance: What plugins may keep.
-        open_: How files are opened; default: the best way that this system has.
+        reach: How files are reached; default: the best way that this system has.
     """
 
     def __init__(
@@ -72,13 +73,13 @@ class FileBroker:
         threads: HostThreads,
         allowance: Allowance,
         *,
-        open_: beneath.Open | None = None,
+        reach: Reach | None = None,
     ) -> None:
         self._places = places
         self._private = private
         self._threads = threads
         self._allowance = allowance
-        self._open = open_ or beneath.choose()
+        self._reach = reach or system.choose()
         allowance.measure(PART, self._measure)
 
     # --- permissions ------------------------------------------------------------------------------------------
@@ -102,7 +103,7 @@ class FileBroker:
         """
         located = _locate(caller, params.path)
 
-        def work(tree: Tree, site: Site) -> api.FileData:
+        def work(tree: Files, site: Site) -> api.FileData:
             try:
                 data, size = tree.read(site.parts, offset=params.offset, length=params.length, most=MAX_READ_BYTES)
             except TooLongError as exc:
@@ -126,7 +127,7 @@ class FileBroker:
         located = _locate(caller, params.path)
         data = _decoded(params, caller, located)
 
-        def work(tree: Tree, site: Site) -> api.FileWritten:
+        def work(tree: Files, site: Site) -> api.FileWritten:
             size = tree.write(
                 site.parts,
                 data,
@@ -149,7 +150,7 @@ class FileBroker:
         """
         located = _locate(caller, params.path)
 
-        def work(tree: Tree, site: Site) -> None:
+        def work(tree: Files, site: Site) -> None:
             gone = tree.remove(site.parts)
             self._charge(caller, site)(-gone.size, -1)
 
@@ -166,7 +167,7 @@ class FileBroker:
         """
         located = _locate(caller, params.path)
 
-        def work(tree: Tree, site: Site) -> api.FileStat:
+        def work(tree: Files, site: Site) -> api.FileStat:
             status = tree.status(site.parts)
             return api.FileStat(path=located.virtual, kind=_kind(status), size=status.size, modified=status.modified)
 
@@ -185,7 +186,7 @@ class FileBroker:
         """
         located = _locate(caller, params.path)
 
-        def work(tree: Tree, site: Site) -> api.FolderEntries:
+        def work(tree: Files, site: Site) -> api.FolderEntries:
             found, truncated = tree.scan(site.parts, recursive=params.recursive, most=MAX_ENTRIES)
             entries = [_entry(one, located) for one in found]
             readable = [
@@ -219,7 +220,7 @@ class FileBroker:
         method: str,
         caller: Caller,
         located: Located,
-        work: Callable[[Tree, Site], T],
+        work: Callable[[Files, Site], T],
         *,
         write: bool = False,
     ) -> T:
@@ -229,10 +230,10 @@ class FileBroker:
         on = partial(self._on, caller, work, write=write)
         return await self._threads.run(caller.plugin_id, lambda: _first(sites, on, _refusals(method, caller, located)))
 
-    def _on(self, caller: Caller, work: Callable[[Tree, Site], T], site: Site, *, write: bool) -> T:
+    def _on(self, caller: Caller, work: Callable[[Files, Site], T], site: Site, *, write: bool) -> T:
         if site.private and write:
             self._private.prepare(caller.plugin_id, files=True)
-        with Tree(site.root, self._open, mode=site.mode) as tree:
+        with self._reach(site.root, mode=site.mode) as tree:
             return work(tree, site)
 
     def _charge(self, caller: Caller, site: Site) -> Callable[[int, int], None]:
@@ -246,7 +247,7 @@ class FileBroker:
         root = self._private.files(plugin_id)
         if not root.is_dir():
             return 0
-        with Tree(root, self._open) as tree:
+        with self._reach(root) as tree:
             size, count = tree.clean()
         return size + count * ENTRY_BYTES
 
@@ -288,8 +289,7 @@ def _refusals(method: str, caller: Caller, located: Located) -> Iterator[None]:
     try:
         yield
     except RefusedError as exc:
-        kind = InvalidParams if exc.reason is Reason.FOLDER else PermissionDenied
-        raise _error(kind, method, caller, located, str(exc)) from exc
+        raise _error(_REFUSED.get(exc.reason, PermissionDenied), method, caller, located, str(exc)) from exc
     except OSError as exc:
         raise _translated(exc, method, caller, located) from exc
 

@@ -5,75 +5,28 @@ then.
 """
 
 import contextlib
-import enum
 import os
 import secrets
 import stat
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
 
 from plugind.host.files import beneath
+from plugind.host.files.base import Charge, Entry, Reason, RefusedError, Status, TooLongError
 from plugind.policy import files as rules
+
+assert sys.platform != "win32"  # for type checkers: there are no descriptors of folders there
 
 SCANNED: Final = 100_000
 """Most names looked at for one list."""
 _CHUNK: Final = 1 << 20
 
 
-class Reason(enum.Enum):
-    """Why something is not done, though the system would."""
-
-    SPECIAL = "it is neither a file nor a folder"
-    FOLDER = "it is a folder"
-    LINKED = "it has further names (hard links), and is only replaced, not changed"
-    READ_ONLY = "it is read-only"
-
-
-class RefusedError(Exception):
-    """Something is not done; nothing was changed."""
-
-    def __init__(self, reason: Reason) -> None:
-        super().__init__(reason.value)
-        self.reason = reason
-
-
-class TooLongError(Exception):
-    """More would be read than is wanted at once."""
-
-    def __init__(self, size: int) -> None:
-        super().__init__(f"{size} bytes")
-        self.size = size
-        """Of the whole file."""
-
-
-class Status(NamedTuple):
-    """What is known of a file or a folder."""
-
-    folder: bool
-    size: int
-    """Bytes; 0 for a folder."""
-    modified: float
-    """Seconds since 1970."""
-
-
-class Entry(NamedTuple):
-    """One thing found by `Tree.scan`."""
-
-    parts: tuple[str, ...]
-    """Names from the folder that was scanned."""
-    status: Status
-
-
-Charge = Callable[[int, int], None]
-"""Bytes and entries more than before; may raise, then nothing is changed."""
-
-
 class Tree:
-    """The files below a folder; a context manager.
-
-    Its methods raise `OSError` for what the system refuses: ELOOP or ENOTDIR where a link is in the way.
+    """The files below a folder, as `plugind.host.files.base.Files` describes; a context manager.
 
     Args:
         root: The folder; links on the way to it are followed.
@@ -97,21 +50,7 @@ class Tree:
         os.close(self._root)
 
     def read(self, parts: Sequence[str], *, offset: int, length: int | None, most: int) -> tuple[bytes, int]:
-        """Read a part of a file.
-
-        Args:
-            parts: Its names.
-            offset: Where to begin.
-            length: How much at most; None for all that follows.
-            most: No more than this at once.
-
-        Returns:
-            The bytes, and the size of the whole file.
-
-        Raises:
-            RefusedError: It is no regular file.
-            TooLongError: More than ``most`` would be read.
-        """
+        """Read a part of a file."""
         with self._opened(parts, os.O_RDONLY) as descriptor:
             size = _regular(os.fstat(descriptor)).st_size
             rest = max(0, size - offset)
@@ -121,11 +60,7 @@ class Tree:
             return b"".join(_chunks(descriptor, offset, wanted)), size
 
     def status(self, parts: Sequence[str]) -> Status:
-        """Return what is known of a file or a folder.
-
-        Raises:
-            RefusedError: It is neither.
-        """
+        """Return what is known of a file or a folder."""
         if not parts:
             return _status(os.fstat(self._root))
         with self._folder(parts[:-1]) as parent:
@@ -135,26 +70,13 @@ class Tree:
         raise RefusedError(Reason.SPECIAL)
 
     def real(self, parts: Sequence[str]) -> Path:
-        """Return the path of a file for somebody else who will open it: true at this moment, as far as can be told.
-
-        Raises:
-            RefusedError: It is no regular file.
-        """
+        """Return the path of a file for somebody else who will open it: true at this moment, as far as can be told."""
         with self._opened(parts, os.O_RDONLY) as descriptor:
             _regular(os.fstat(descriptor))
             return Path(os.path.realpath(self._path), *parts)
 
     def scan(self, parts: Sequence[str], *, recursive: bool, most: int) -> tuple[list[Entry], bool]:
-        """List a folder in the order of names, each folder before what is in it.
-
-        Args:
-            parts: Its names.
-            recursive: Whether what is in folders below is listed too.
-            most: How many entries at most.
-
-        Returns:
-            What is in it, without links, pipes and the like, and whether there is more.
-        """
+        """List a folder in the order of names, each folder before what is in it."""
         found: list[Entry] = []
         looked_at = 0
         waiting: list[tuple[str, ...]] = [()]
@@ -175,21 +97,7 @@ class Tree:
         return sorted(found), False
 
     def write(self, parts: Sequence[str], data: bytes, *, append: bool, create_parents: bool, charge: Charge) -> int:
-        """Write a file: after a crash, the old one is there or the new one. Appending may leave a part of the data.
-
-        Args:
-            parts: Its names.
-            data: What it shall hold, or what is appended.
-            append: Add to what is there.
-            create_parents: Make the folders that are missing.
-            charge: Called before anything is kept.
-
-        Returns:
-            The size of the file.
-
-        Raises:
-            RefusedError: What is there is no regular file, is read-only, or is appended to and has further names.
-        """
+        """Write a file: after a crash, the old one is there or the new one. Appending may leave a part of the data."""
         parent = self._parent(parts[:-1], charge) if create_parents else self._held(parts[:-1])
         try:
             before = _target(parent, parts[-1])
@@ -206,14 +114,7 @@ class Tree:
             os.close(parent)
 
     def remove(self, parts: Sequence[str]) -> Status:
-        """Remove a file, or a folder with nothing in it.
-
-        Returns:
-            What it was.
-
-        Raises:
-            RefusedError: It is neither, or read-only.
-        """
+        """Remove a file, or a folder with nothing in it."""
         with self._folder(parts[:-1]) as parent:
             found = os.stat(parts[-1], dir_fd=parent, follow_symlinks=False)
             if stat.S_ISDIR(found.st_mode):

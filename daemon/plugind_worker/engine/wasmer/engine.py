@@ -4,6 +4,7 @@ import hashlib
 import importlib.metadata
 import mmap
 import platform
+import sys
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -18,10 +19,11 @@ from wasmer_compiler_cranelift import Compiler
 
 from plugind_protocol.errors import MemoryLimit, Timeout, WorkerCrashed
 from plugind_worker.engine.base import EngineError, Export, ExternKind, HostFunction, Import, Limits, Module
-from plugind_worker.engine.wasmer import traps, types
-from plugind_worker.engine.wasmer.fence import RESERVED, Stock
-from plugind_worker.engine.wasmer.instance import WASM_PAGE, WasmerInstance, WasmerMemory
+from plugind_worker.engine.wasmer import fence, traps, types
+from plugind_worker.engine.wasmer import instance as instances
 from plugind_worker.engine.wasmer.rewrite import Changes, rewrite
+
+assert sys.platform != "win32"  # for type checkers: memory is not mapped over there
 
 MAX_TABLE_ELEMENTS: Final = 100_000
 """Cap of each table; it is compiled into the module, so that a launch cannot lower it."""
@@ -63,7 +65,7 @@ class WasmerModule:
             return None
         declared = self.raw.imports[-1].type
         most = declared.maximum
-        return declared.minimum, RESERVED // WASM_PAGE if most is None else most
+        return declared.minimum, fence.RESERVED // instances.WASM_PAGE if most is None else most
 
     def serialize(self) -> bytes:
         """Return the artefact: a mark, the changes with their length, and the engine's own format."""
@@ -83,7 +85,7 @@ class WasmerEngine:
         self.settings = _fingerprint(self.version)
         self.poisoned = False
         self._store = Store(engines.Universal(Compiler))
-        self._stock = Stock()
+        self._stock = fence.Stock()
 
     def sibling(self) -> "WasmerEngine":
         """Refuse: what stops a guest would stop its neighbours."""
@@ -140,13 +142,13 @@ class WasmerEngine:
         *,
         limits: Limits,
         interrupted: Callable[[], bool] = lambda: False,
-    ) -> WasmerInstance:
+    ) -> instances.WasmerInstance:
         """Make an instance and run its start function."""
         assert isinstance(module, WasmerModule)
         if interrupted():
             raise Timeout("interrupted before it started", cause="timeout")
         needed = {(i.module, i.name) for i in module.imports}
-        instance = WasmerInstance(
+        instance = instances.WasmerInstance(
             self._memory_of(module, limits),
             {e.name: e.signature for e in module.exports if e.signature is not None},
             exported=any(e.name == "memory" and e.kind is ExternKind.MEMORY for e in module.exports),
@@ -164,7 +166,7 @@ class WasmerEngine:
     def interrupt(self) -> None:
         """Do nothing; see `interruptible`."""
 
-    def _memory_of(self, module: WasmerModule, limits: Limits) -> WasmerMemory | None:
+    def _memory_of(self, module: WasmerModule, limits: Limits) -> instances.WasmerMemory | None:
         """Make a module's memory, unless the module wants more than the limits allow."""
         largest = max(module.changes.tables, default=0)
         if largest > min(limits.table_elements, MAX_TABLE_ELEMENTS):
@@ -172,13 +174,14 @@ class WasmerEngine:
         if module.memory is None:
             return None
         least, most = module.memory
-        if least * WASM_PAGE > limits.memory_bytes:
+        if least * instances.WASM_PAGE > limits.memory_bytes:
             raise MemoryLimit(
-                f"wants more memory from the start than its limit: {least * WASM_PAGE} of {limits.memory_bytes} bytes",
+                f"wants more memory from the start than its limit: "
+                f"{least * instances.WASM_PAGE} of {limits.memory_bytes} bytes",
                 cause="memory",
             )
         try:
-            return WasmerMemory(RawMemory(self._store, MemoryType(least, most, shared=False)), self._stock)
+            return instances.WasmerMemory(RawMemory(self._store, MemoryType(least, most, shared=False)), self._stock)
         except RuntimeError as error:
             raise MemoryLimit(f"its memory cannot be made: {traps.reason_of(error)}", cause="memory") from error
         except OSError as error:

@@ -9,9 +9,12 @@ They stay inaccessible like the rest of the reservation, so that what reaches be
 import ctypes
 import mmap
 import os
+import sys
 from typing import Final
 
 from plugind_worker import mapping
+
+assert sys.platform != "win32"  # for type checkers: memory is not mapped over there
 
 RESERVED: Final = 1 << 32
 """Bytes that a guest can address."""

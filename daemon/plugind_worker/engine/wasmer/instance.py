@@ -1,6 +1,7 @@
 """`WasmerInstance`: one instance, its memory behind a fence, its functions, and the host functions it may call."""
 
 import ctypes
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
@@ -12,8 +13,9 @@ from wasmer import Store
 
 from plugind_protocol.errors import WorkerCrashed
 from plugind_worker.engine.base import EngineError, Function, HostFunction, OutOfBoundsError, Signature
-from plugind_worker.engine.wasmer import rewrite, traps, types
-from plugind_worker.engine.wasmer.fence import RESERVED, Fence, Stock
+from plugind_worker.engine.wasmer import fence, rewrite, traps, types
+
+assert sys.platform != "win32"  # for type checkers: memory is not mapped over there
 
 WASM_PAGE: Final = 64 * 1024
 
@@ -33,10 +35,10 @@ class WasmerMemory:
         stock: Where its fence's pages come from.
     """
 
-    def __init__(self, raw: RawMemory, stock: Stock) -> None:
+    def __init__(self, raw: RawMemory, stock: fence.Stock) -> None:
         self.raw = raw
         self.base = ctypes.addressof((ctypes.c_char * 0).from_buffer(raw.buffer))
-        self._fence = Fence(stock, base=self.base, size=self.size)
+        self._fence = fence.Fence(stock, base=self.base, size=self.size)
 
     @property
     def size(self) -> int:
@@ -45,7 +47,7 @@ class WasmerMemory:
 
     def limit(self, memory_bytes: int) -> None:
         """Move the cap."""
-        self._fence.move(min(memory_bytes // WASM_PAGE * WASM_PAGE, RESERVED), size=self.size)
+        self._fence.move(min(memory_bytes // WASM_PAGE * WASM_PAGE, fence.RESERVED), size=self.size)
 
 
 class WasmerInstance:

@@ -6,11 +6,13 @@ It counts for this thread and those it makes afterwards, and so must come before
 import ctypes
 import errno
 import os
+import sys
 from typing import Final
 
 from plugind_worker.sandbox.layer import Confinement, Missing
 from plugind_worker.sandbox.linux import syscall
-from plugind_worker.sandbox.linux.syscall import word
+
+assert sys.platform != "win32"  # for type checkers: `plugind_worker.sandbox.windows` has its own
 
 _CREATE: Final = 444  # the same number on every architecture
 _RESTRICT: Final = 446
@@ -36,7 +38,7 @@ def abi() -> int:
         Missing: It has none.
     """
     try:
-        return syscall.call(_CREATE, None, word(0), word(_VERSION))
+        return syscall.call(_CREATE, None, syscall.word(0), syscall.word(_VERSION))
     except OSError as error:
         raise Missing(_REASONS.get(error.errno or 0, f"Landlock cannot be used: {error.strerror}")) from error
 
@@ -60,8 +62,8 @@ def restrict(_: Confinement) -> None:
     """
     fields = handled(abi())
     attributes = (ctypes.c_uint64 * len(fields))(*fields)
-    ruleset = syscall.call(_CREATE, attributes, word(ctypes.sizeof(attributes)), word(0))
+    ruleset = syscall.call(_CREATE, attributes, syscall.word(ctypes.sizeof(attributes)), syscall.word(0))
     try:
-        syscall.call(_RESTRICT, word(ruleset), word(0))
+        syscall.call(_RESTRICT, syscall.word(ruleset), syscall.word(0))
     finally:
         os.close(ruleset)

@@ -7,11 +7,13 @@ to be one more process per worker; the system call filter and Landlock keep a ch
 
 import ctypes
 import os
+import sys
 from typing import Final
 
 from plugind_worker.sandbox.layer import Confinement, Missing
 from plugind_worker.sandbox.linux import syscall
-from plugind_worker.sandbox.linux.syscall import word
+
+assert sys.platform != "win32"  # for type checkers: `plugind_worker.sandbox.windows` has its own
 
 _NEW: Final = {"user": 0x1000_0000, "mount": 0x2_0000, "network": 0x4000_0000, "ipc": 0x0800_0000, "uts": 0x0400_0000}
 _REC: Final = 0x4000
@@ -47,11 +49,11 @@ def empty_root() -> int:
     Raises:
         OSError: This process is in no mount namespace of its own, or the kernel is older than 5.2.
     """
-    context = syscall.call(_FSOPEN, b"tmpfs", word(_CLOEXEC))
+    context = syscall.call(_FSOPEN, b"tmpfs", syscall.word(_CLOEXEC))
     try:
-        syscall.call(_FSCONFIG, word(context), word(_SET_STRING), b"nr_inodes", b"1", word(0))
-        syscall.call(_FSCONFIG, word(context), word(_CREATE), None, None, word(0))
-        return syscall.call(_FSMOUNT, word(context), word(_CLOEXEC), word(_ATTRIBUTES))
+        syscall.call(_FSCONFIG, syscall.word(context), syscall.word(_SET_STRING), b"nr_inodes", b"1", syscall.word(0))
+        syscall.call(_FSCONFIG, syscall.word(context), syscall.word(_CREATE), None, None, syscall.word(0))
+        return syscall.call(_FSMOUNT, syscall.word(context), syscall.word(_CLOEXEC), syscall.word(_ATTRIBUTES))
     finally:
         os.close(context)
 

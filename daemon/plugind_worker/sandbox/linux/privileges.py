@@ -8,9 +8,12 @@ import ctypes
 import errno
 import os
 import signal
+import sys
 from typing import Final
 
 from plugind_worker.sandbox.layer import Confinement
+
+assert sys.platform != "win32"  # for type checkers: `plugind_worker.sandbox.windows` has its own
 
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 _SET_PDEATHSIG: Final = 1

@@ -11,6 +11,8 @@ from typing import Final
 
 from plugind_worker.sandbox.layer import Confinement, Job
 
+assert sys.platform != "win32"  # for type checkers: `plugind_worker.sandbox.windows` has its own
+
 HEADROOM_BYTES: Final = 160 * 1024 * 1024
 """What a worker itself may take beyond what it has at its start: copies of the largest message, and Python.
 

@@ -11,6 +11,8 @@ from typing import Final
 from plugind_worker.sandbox.layer import Confinement, Missing
 from plugind_worker.sandbox.linux import policy, syscall
 
+assert sys.platform != "win32"  # for type checkers: `plugind_worker.sandbox.windows` has its own
+
 _SET_MODE_FILTER: Final = 1
 _FLAG_TSYNC: Final = 1
 _INSTRUCTION_BYTES: Final = 8

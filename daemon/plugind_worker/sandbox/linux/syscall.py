@@ -2,7 +2,10 @@
 
 import ctypes
 import os
+import sys
 from typing import Final
+
+assert sys.platform != "win32"  # for type checkers: `plugind_worker.sandbox.windows` has its own
 
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 _LIBC.syscall.restype = ctypes.c_long

@@ -1,10 +1,13 @@
 """The layers of Linux, in the order in which they are applied."""
 
+import sys
 from typing import Final
 
 from plugind_worker.sandbox import process
 from plugind_worker.sandbox.layer import Job, Layer, Stage
 from plugind_worker.sandbox.linux import landlock, namespaces, privileges, rlimits, seccomp
+
+assert sys.platform != "win32"  # for type checkers: `plugind_worker.sandbox.windows` has its own
 
 LAYERS: Final = (
     Layer("no-new-privs", Stage.ZYGOTE, privileges.no_new_privs),

@@ -11,7 +11,7 @@ import pytest
 
 from plugind.host.allowance import Allowance
 from plugind.host.caller import Caller
-from plugind.host.files import beneath
+from plugind.host.files import beneath, system
 from plugind.host.files.broker import ENTRY_BYTES, MAX_ENTRIES, MAX_READ_BYTES, MAX_WRITE_BYTES, FileBroker
 from plugind.host.files.paths import Paths
 from plugind.host.files.picked import Picks
@@ -48,7 +48,7 @@ class Bench:
         self.picks = Picks()
         self.allowance = Allowance(lambda _plugin_id: limit, lambda *_warning: None)
         places = Places(lambda _plugin_id: self.package, lambda: self.project, picks=self.picks, private=self.private)
-        self.broker = FileBroker(places, self.private, self.threads, self.allowance, open_=open_)
+        self.broker = FileBroker(places, self.private, self.threads, self.allowance, reach=open_ and system.by(open_))
         self.paths = Paths(self.broker, self.picks, self.threads)
         self.caller = self.granted("file.read", "file.write", "media.read")
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from plugind.host.files import beneath
-from plugind.host.files.tree import Reason, RefusedError, Status, TooLongError, Tree
+from plugind.host.files.base import Reason, RefusedError, Status, TooLongError
+from plugind.host.files.tree import Tree
 
 
 def free(_bytes: int, _entries: int) -> None:
