@@ -6,18 +6,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := plugind_protocol plugind plugind_worker plugind_client pluginctl plugind_headless
 SOURCES := protocol daemon clients tests examples benchmarks packaging
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint packaging/constraints.txt
-INSTALL := $(PIP) --build-constraint packaging/constraints.txt
+PIP_OF = bin/python -m pip install --quiet --disable-pip-version-check --constraint packaging/constraints.txt
+INSTALL_OF = $(PIP_OF) --build-constraint packaging/constraints.txt
+PIP := $(VENV)/$(PIP_OF)
+INSTALL := $(VENV)/$(INSTALL_OF)
 
 FUZZ_SECONDS ?= 60
 MODULES ?= 300
 MINUTES ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help setup wasmer run test hostile crashes soak check platforms format generate examples bench docs package lock clean
+.PHONY: help setup wasmer run test hostile crashes soak check platforms format generate examples bench bench-quick docs package lock clean
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 setup: $(VENV)/dev ## Make the development environment in .venv
 
@@ -45,6 +47,7 @@ check: $(VENV)/dev platforms ## Format, lint, types, import rules, generated fil
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy $(PACKAGES:%=-p %)
+	$(BIN)/mypy -p benchmarks
 	$(BIN)/lint-imports
 	$(BIN)/python protocol/generate.py --check
 
@@ -62,9 +65,11 @@ generate: $(VENV)/dev ## Write the generated files anew
 examples: $(VENV)/dev ## Rebuild the example modules and compare them with those checked in (needs Node.js)
 	$(BIN)/python examples/rebuild.py
 
-bench: $(VENV)/run ## Measure the call path and the frame path
-	$(BIN)/python -m benchmarks.call_and_frame
-	$(BIN)/python -m benchmarks.engines
+bench: .venv-bench/ready ## Measure everything against limits and peers, and fill docs/performance.md (minutes; SUBJECTS= measures only those)
+	.venv-bench/bin/python -m benchmarks $(if $(SUBJECTS),$(SUBJECTS),--write)
+
+bench-quick: .venv-bench/ready ## Print each ratio beside its goal and the last recorded run (under a minute)
+	.venv-bench/bin/python -m benchmarks --quick $(SUBJECTS)
 
 docs: $(VENV)/docs ## Build the documentation into site/
 	$(BIN)/mkdocs build --strict --quiet --config-file packaging/mkdocs.yml
@@ -76,7 +81,7 @@ lock: $(VENV)/dev ## Write packaging/constraints.txt anew: the newest versions t
 	$(BIN)/python packaging/lock.py
 
 clean: ## Remove everything that can be made again
-	rm -rf $(VENV) .venv-wasmer dist site build .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-bench .venv-wasmer benchmarks/results dist site build .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "plugind needs Python 3.11 or newer; none was found (set PYTHON=...)" >&2; exit 1; }
@@ -90,6 +95,13 @@ $(VENV)/run: pyproject.toml packaging/constraints.txt | $(BIN)/python
 $(VENV)/dev: pyproject.toml packaging/constraints.txt | $(BIN)/python
 	$(INSTALL) --editable '.[media,headless]' --group dev
 	@touch $@ $(VENV)/run
+
+.venv-bench/ready: pyproject.toml packaging/constraints.txt benchmarks/peers/node/package-lock.json | $(BIN)/python
+	$(BIN)/python -m venv .venv-bench
+	.venv-bench/$(PIP_OF) --upgrade pip
+	.venv-bench/$(INSTALL_OF) --editable '.[media,headless]' --group bench
+	! command -v npm >/dev/null || npm ci --prefix benchmarks/peers/node --silent --no-audit --no-fund
+	@touch $@
 
 .venv-wasmer/ready: packaging/wasmer.py packaging/wasmer.txt | $(BIN)/python
 	WASMER_PYTHON="$(WASMER_PYTHON)" $(BIN)/python packaging/wasmer.py

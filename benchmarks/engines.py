@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 import uvloop
 
+from plugind.pace import Pace
 from plugind.policy.plan import LaunchPlan
 from plugind.supervisor.artefacts import ArtefactCache
 from plugind.supervisor.compiler import CompileLimits, Compiler
@@ -23,7 +24,7 @@ from plugind.supervisor.engines import Engines
 from plugind.supervisor.meter import Meter
 from plugind.supervisor.pool import Pool, Timings
 from plugind.supervisor.worker import Worker
-from plugind_protocol.errors import MemoryLimit, Trap, WorkerCrashed
+from plugind_protocol.errors import MemoryLimit, Timeout, Trap, WorkerCrashed
 from plugind_protocol.frames import Layout, PixelFormat, layout
 from plugind_protocol.manifest import Limits
 from plugind_protocol.worker import PROCESSED, Window
@@ -49,6 +50,10 @@ class Host:
         """Drop it."""
 
     def trapped(self, _worker: Worker, error: Trap | MemoryLimit) -> None:
+        """Fail."""
+        raise error
+
+    def overdue(self, _worker: Worker, error: Timeout) -> None:
         """Fail."""
         raise error
 
@@ -83,9 +88,11 @@ async def timed(run: Callable[[], Awaitable[object]], count: int) -> list[float]
 async def measure(engines: Engines, names: list[str], folder: Path) -> dict[str, dict[str, list[float]]]:
     """Measure each engine in turns; return seconds by engine and what was measured."""
     figures: dict[str, dict[str, list[float]]] = {name: {} for name in names}
+    pace = Pace()
     pool = Pool(
-        Compiler(ArtefactCache(folder / "cache", max_bytes=1 << 30), LIMITS),
+        Compiler(ArtefactCache(folder / "cache", max_bytes=1 << 30), LIMITS, pace=pace),
         engines,
+        pace=pace,
         timings=Timings(load=10, kill_grace=1),
         max_queued=100,
         max_result_bytes=1 << 20,

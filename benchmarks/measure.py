@@ -3,14 +3,18 @@
 import json
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple, Self
+
+from benchmarks.findings import Spread
 
 LARGEST: Final = 1 << 20
 SECONDS: Final = 60.0
 """Patience with one answer."""
 NOTIFICATION: Final = b'{"jsonrpc":"2.0","method":'
 """How plugind begins a notification; an answer begins otherwise."""
+STEPS: Final = 200
+"""Of the quantiles that are kept of a sample."""
 
 
 class Sample(NamedTuple):
@@ -19,18 +23,38 @@ class Sample(NamedTuple):
     p50: float
     p99: float
     runs: int
+    quantiles: tuple[float, ...] = ()
+    """From the fastest to the slowest run, in equal steps of their number."""
 
     @classmethod
     def of(cls, times_ns: list[int]) -> Self:
         """Sum up times in ns."""
         ordered = sorted(times_ns)
         last = len(ordered) - 1
-        return cls(ordered[last // 2] / 1000, ordered[min(last, int(len(ordered) * 0.99))] / 1000, len(ordered))
+        p99 = ordered[min(last, int(len(ordered) * 0.99))] / 1000
+        return cls(ordered[last // 2] / 1000, p99, len(ordered), tuple(_quantiles(ordered)))
+
+    def spread(self, picture: str, name: str) -> Spread:
+        """Return how the times are spread, for a picture."""
+        return Spread(picture=picture, name=name, unit="µs", quantiles=[round(one, 2) for one in self.quantiles])
 
 
-def alternate(
-    candidates: dict[str, Callable[[], object]], *, rounds: int, runs: int, warm_up: int
-) -> dict[str, Sample]:
+def _quantiles(ordered: list[int]) -> list[float]:
+    last = len(ordered) - 1
+    return [ordered[last * step // STEPS] / 1000 for step in range(STEPS + 1)]
+
+
+class Turns(NamedTuple):
+    """A candidate that makes and times several runs by itself, such as one that lives in another process."""
+
+    take: Callable[[int], list[int]]
+    """Makes so many runs, and returns how long each took, in ns."""
+
+
+Candidate = Callable[[], object] | Turns
+
+
+def alternate(candidates: Mapping[str, Candidate], *, rounds: int, runs: int, warm_up: int) -> dict[str, Sample]:
     """Time candidates in turns.
 
     Args:
@@ -42,18 +66,26 @@ def alternate(
     Returns:
         A sample of each.
     """
-    times: dict[str, list[int]] = {name: [] for name in candidates}
-    for run in candidates.values():
-        for _ in range(warm_up):
-            run()
+    turns = {name: one.take if isinstance(one, Turns) else _timed(one) for name, one in candidates.items()}
+    times: dict[str, list[int]] = {name: [] for name in turns}
+    for take in turns.values():
+        take(warm_up)
     for _ in range(rounds):
-        for name, run in candidates.items():
-            took = times[name]
-            for _ in range(runs):
-                began = time.perf_counter_ns()
-                run()
-                took.append(time.perf_counter_ns() - began)
+        for name, take in turns.items():
+            times[name] += take(runs)
     return {name: Sample.of(took) for name, took in times.items()}
+
+
+def _timed(run: Callable[[], object]) -> Callable[[int], list[int]]:
+    def take(runs: int) -> list[int]:
+        took = []
+        for _ in range(runs):
+            began = time.perf_counter_ns()
+            run()
+            took.append(time.perf_counter_ns() - began)
+        return took
+
+    return take
 
 
 class Lines:
@@ -71,17 +103,45 @@ class Lines:
         """Close the connection."""
         self._sock.close()
 
+    def fileno(self) -> int:
+        """Return the socket's descriptor, for a selector."""
+        return self._sock.fileno()
+
+    def send(self, lines: bytes) -> None:
+        """Send, and do not wait."""
+        self._sock.sendall(lines)
+
+    def arrived(self) -> int:
+        """Read once, and return how many lines have ended in what was read.
+
+        Raises:
+            ConnectionError: The other end has closed.
+        """
+        part = self._sock.recv(LARGEST)
+        if not part:
+            raise ConnectionError("the other end has closed the connection")
+        return part.count(b"\n")
+
     def exchange(self, line: bytes) -> bytes:
         """Send a line and wait for its answer; notifications that come before it are dropped."""
         self._sock.sendall(line)
-        answer = b""
-        while not answer.endswith(b"\n"):
-            answer += self._sock.recv(LARGEST)
-            while answer.startswith(NOTIFICATION) and b"\n" in answer:
-                answer = answer.partition(b"\n")[2]
+        answer = self._sock.recv(LARGEST)
+        if not answer.endswith(b"\n") or answer.startswith(NOTIFICATION):
+            return self._longer(answer)
         return answer
 
-    def ask(self, method: str, params: dict[str, object]) -> object:
+    def _longer(self, begun: bytes) -> bytes:
+        answer = bytearray(begun)
+        while not answer.endswith(b"\n") or answer.startswith(NOTIFICATION):
+            if answer.startswith(NOTIFICATION) and b"\n" in answer:
+                del answer[: answer.index(b"\n") + 1]
+                continue
+            if not (part := self._sock.recv(LARGEST)):
+                raise ConnectionError("the other end has closed the connection")
+            answer += part
+        return bytes(answer)
+
+    def ask(self, method: str, params: Mapping[str, object]) -> object:
         """Call a method and return its result.
 
         Raises:
@@ -104,19 +164,19 @@ class Lines:
             Answers in a second.
         """
         began = time.perf_counter()
-        self._sock.sendall(line * in_flight)
+        self.send(line * in_flight)
         answered, sent = 0, in_flight
         while answered < count:
-            now = self._sock.recv(LARGEST).count(b"\n")
+            now = self.arrived()
             answered += now
             more = min(now, count - sent)
             if more > 0:
-                self._sock.sendall(line * more)
+                self.send(line * more)
                 sent += more
         return count / (time.perf_counter() - began)
 
 
-def request(method: str, params: dict[str, object], *, number: int = 1) -> bytes:
+def request(method: str, params: Mapping[str, object], *, number: int = 1) -> bytes:
     """Encode a request as a line."""
     message = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
     return json.dumps(message, separators=(",", ":")).encode() + b"\n"

@@ -1,55 +1,13 @@
-"""What plugind is compared with: a relay in C, the same module without any process between, a fresh interpreter."""
+"""The same module in this process: the worker's own engine and ABI, without daemon, sandbox or any process between."""
 
 import json
-import os
-import shutil
-import socket
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-
-from benchmarks.measure import Lines
 
 from plugind_protocol.frames import FRAME_STRUCT, Layout
 from plugind_worker import abi, engine
 from plugind_worker.engine.base import Engine, HostFunction, Instance, Limits, Signature
 
-HERE = Path(__file__).parent
 MEMORY_BYTES = 256 << 20
-
-
-@contextmanager
-def c_relay(folder: Path) -> Iterator[Lines | str]:
-    """Compile and start `relay.c`.
-
-    Args:
-        folder: Where the program goes.
-
-    Yields:
-        A connection to it; or why there is none.
-    """
-    compiler = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
-    if compiler is None:
-        yield "there is no C compiler"
-        return
-    program = folder / "relay"
-    built = subprocess.run(
-        [compiler, "-O2", "-o", str(program), str(HERE / "relay.c")], capture_output=True, text=True, check=False
-    )
-    if built.returncode:
-        yield f"{compiler} failed: {built.stderr.strip()[:200]}"
-        return
-    ours, theirs = socket.socketpair()
-    with theirs:
-        process = subprocess.Popen([program, str(theirs.fileno())], pass_fds=[theirs.fileno()])
-    lines = Lines(ours)
-    try:
-        yield lines
-    finally:
-        lines.close()
-        process.wait(10)
 
 
 class Guest:
@@ -129,9 +87,3 @@ def _imports() -> list[HostFunction]:
         HostFunction("timeline", "host_call", Signature.parse("i32 i32 i32 i32 -> i64"), host_call),
         HostFunction("timeline", "log", Signature.parse("i32 i32 i32 ->"), log),
     ]
-
-
-def fresh_interpreter() -> None:
-    """Start a Python that imports wasmtime, and wait for its end: the least that a worker without a zygote needs."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    subprocess.run([sys.executable, "-I", "-c", "import wasmtime"], check=True, env=environment)

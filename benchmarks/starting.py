@@ -1,0 +1,75 @@
+"""Start-up: from no worker to the first answer, and from a killed worker to the next one. Modules are in the cache."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from typing import Any, Final
+
+from benchmarks.compare import Comparison
+from benchmarks.findings import Finding, Row, at_most
+from benchmarks.measure import Sample, alternate, request
+from benchmarks.peers.interpreter import fresh_interpreter
+from benchmarks.plugins import PROBE, copies
+from benchmarks.setting import Hosted, Setting, daemon
+
+KILLS: Final = 2
+"""Of each plugin; more in a short time and its restarts are delayed, and at last refused."""
+
+
+def starting(setting: Setting) -> Iterator[Finding]:
+    """Measure loads, then returns after a kill."""
+    victims = setting.runs(16, 4)
+    with daemon(PROBE) as hosted, copies(PROBE, victims) as folders:
+        unload = request("plugins.unload", {"pluginId": "probe"})
+        call = _call("probe")
+
+        def first_answer() -> None:
+            hosted.lines.exchange(unload)
+            hosted.lines.exchange(call)
+
+        runs = setting.runs(8)
+        found = alternate({"load": first_answer, "python": fresh_interpreter}, rounds=5, runs=runs, warm_up=2)
+        load = Comparison(found["load"], found, unit="ms")
+        what, against = "load → first answer, artefact cached, sandbox on", "a fresh Python importing the engine"
+        yield load.row("start.load.ratio", f"{what}: p50", "python", against=against, goal=at_most(1 / 6))
+        yield Row(
+            key="start.load.ms",
+            what=f"{what}: p50",
+            value=found["load"].p50 / 1000,
+            unit="ms",
+            p99=found["load"].p99 / 1000,
+            goal=at_most(10, of="value"),
+        )
+        hosted.install(*folders)
+        killed = Sample.of([took for folder in folders for took in _returns(hosted, folder.name)])
+        yield Comparison(killed, found, unit="ms").row(
+            "start.killed",
+            "worker killed → next call answered: p50",
+            "load",
+            against="load → first answer",
+            goal=at_most(2),
+        )
+        for name, sample in (("load", found["load"]), ("after a kill", killed), ("fresh Python", found["python"])):
+            yield sample.spread("start", name)
+
+
+def _call(plugin: str) -> bytes:
+    return request("plugins.call", {"pluginId": plugin, "function": "echo", "args": 1})
+
+
+def _returns(hosted: Hosted, plugin: str) -> Iterator[int]:
+    """Kill a plugin's worker some times; yield how long it took from each kill to the next answer, in ns.
+
+    Between kill and call is nothing but that: a call that the daemon sends to a dying worker fails, and the next one
+    counts.
+    """
+    call = _call(plugin)
+    hosted.lines.exchange(call)
+    for _ in range(KILLS):
+        info: Any = hosted.lines.ask("plugins.get", {"pluginId": plugin})
+        began = time.perf_counter_ns()
+        os.kill(info["pid"], signal.SIGKILL)
+        while b'"result"' not in hosted.lines.exchange(call):
+            pass
+        yield time.perf_counter_ns() - began
