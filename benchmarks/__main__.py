@@ -14,6 +14,7 @@ from benchmarks import record, table
 from benchmarks.calls import calls
 from benchmarks.findings import Curve, Finding, Row, Spread
 from benchmarks.frames import frames
+from benchmarks.scaling import scaling
 from benchmarks.setting import ROOT, Setting, Subject
 from benchmarks.starting import starting
 
@@ -21,6 +22,7 @@ SUBJECTS: Final[dict[str, Subject]] = {
     "calls": calls,
     "frames": frames,
     "starting": starting,
+    "scaling": scaling,
 }
 IN_QUICK: Final = ("calls", "frames", "starting")
 QUICK_PART: Final = 0.1

@@ -4,7 +4,7 @@ A subject (a module such as ``calls``) has a function that takes a `benchmarks.s
 finds them. Goals are printed beside what was measured, never asserted.
 """
 
-from typing import Literal, Self
+from typing import Literal
 
 import msgspec
 
@@ -78,21 +78,16 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True):
     what: str
     """The title of its picture."""
     x: str
+    """What is varied: ``echoed, KiB``."""
+    per: str
+    """One of it: ``KiB``."""
     y: str
-    """What the axes show, with the unit."""
+    """What is measured: ``p50``."""
+    unit: str
+    """Of what is measured: ``µs``."""
     points: list[tuple[float, float]]
     shape: Literal["flat", "linear"]
     """What it should be: the same everywhere, or a start plus a constant for each ``x``."""
-
-    @classmethod
-    def flat(cls, key: str, *, what: str, x: str, y: str, points: list[tuple[float, float]]) -> Self:
-        """Describe a curve that should stay where it begins."""
-        return cls(key=key, what=what, x=x, y=y, points=points, shape="flat")
-
-    @classmethod
-    def linear(cls, key: str, *, what: str, x: str, y: str, points: list[tuple[float, float]]) -> Self:
-        """Describe a curve that should be a start plus a constant for each ``x``."""
-        return cls(key=key, what=what, x=x, y=y, points=points, shape="linear")
 
 
 Finding = Row | Spread | Curve

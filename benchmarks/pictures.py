@@ -80,7 +80,7 @@ def _curve(axis: Axes, curve: Curve) -> None:
         axis.set_ylim(0, max(point[1] for point in curve.points) * 1.3)
     axis.set_title(curve.what, fontsize=9)
     axis.set_xlabel(curve.x)
-    axis.set_ylabel(curve.y)
+    axis.set_ylabel(f"{curve.y}, {curve.unit}")
     axis.grid(visible=True, alpha=0.3)
     axis.legend(fontsize=8)
 

@@ -9,7 +9,7 @@ from benchmarks.fit import fit
 
 _BETWEEN: Final = r"(<!-- begin: make bench {name} -->\n).*?(<!-- end -->)"
 HEAD: Final = ("what", "measured", "p99", "against, in the same run", "its figure", "ratio", "goal", "")
-CURVES_HEAD: Final = ("curve", "should be", "fitted", "furthest point", "")
+CURVES_HEAD: Final = ("curve", "from", "to", "should be", "fitted", "furthest point", "")
 
 
 def markdown(rows: Sequence[Row]) -> str:
@@ -94,12 +94,12 @@ def _outcome(row: Row) -> str:
 
 def _curve_cells(curve: Curve) -> tuple[str, ...]:
     line = fit(curve)
-    unit = curve.y.rpartition(", ")[2]
-    fitted = f"{_number(line.start)} {unit}"
+    fitted = f"{_number(line.start)} {curve.unit}"
     if curve.shape == "linear":
-        fitted += f" + {_number(line.slope)} {unit} per {curve.x.rpartition(', ')[2]}"
+        fitted += f" + {_number(line.slope)} {curve.unit} per {curve.per}"
     outcome = "as it should be" if line.holds else "**not quite**"
-    return (curve.what, curve.shape, fitted, f"{line.off:.0%} off", outcome)
+    ends = [f"{_number(y)} {curve.unit} at {_number(x)} {curve.per}" for x, y in (curve.points[0], curve.points[-1])]
+    return (curve.what, *ends, curve.shape, fitted, f"{line.off:.0%} off", outcome)
 
 
 def _number(value: float) -> str:

@@ -6,11 +6,11 @@ Points = list[tuple[float, float]]
 
 
 def linear(points: Points) -> Curve:
-    return Curve.linear("k", what="w", x="payload, KB", y="time, µs", points=points)
+    return Curve(key="k", what="w", x="payload", per="KB", y="time", unit="µs", points=points, shape="linear")
 
 
 def flat(points: Points) -> Curve:
-    return Curve.flat("k", what="w", x="plugins", y="time, µs", points=points)
+    return Curve(key="k", what="w", x="plugins", per="plugin", y="time", unit="µs", points=points, shape="flat")
 
 
 def test_a_line_is_found_whatever_its_scale() -> None:

@@ -26,7 +26,7 @@ def test_a_run_is_recorded_and_read_again(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_everything_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(record, "RESULTS", tmp_path / "results")
-    curve = Curve.flat("k", what="w", x="x", y="y", points=[(1.0, 2.0)])
+    curve = Curve(key="k", what="w", x="x", per="x", y="y", unit="µs", points=[(1.0, 2.0)], shape="flat")
     path = record.keep(ABOUT, [Row(key="a", what="w", value=1.0), curve])
     kept = msgspec.json.decode(path.read_bytes())
     assert [row["key"] for row in kept["rows"]] == ["a"]

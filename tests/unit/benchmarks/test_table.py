@@ -71,8 +71,9 @@ def test_a_page_without_the_block_is_refused() -> None:
 
 def test_curves_say_their_fit() -> None:
     points = [(1.0, 102.0), (10.0, 120.0), (100.0, 300.0)]
-    good = Curve.linear("k", what="payload", x="sent, KB", y="p50, µs", points=points)
-    bad = Curve.flat("k", what="plugins", x="loaded, plugins", y="p50, µs", points=points)
+    good = Curve(key="k", what="payload", x="sent, KB", per="KB", y="p50", unit="µs", points=points, shape="linear")
+    bad = Curve(key="k", what="plugins", x="plugins", per="plugin", y="p50", unit="µs", points=points, shape="flat")
     rows = curves([good, bad]).splitlines()[2:]
-    assert rows[0] == "| payload | linear | 100 µs + 2 µs per KB | 0% off | as it should be |"
+    ends = "102 µs at 1 KB | 300 µs at 100 KB"
+    assert rows[0] == f"| payload | {ends} | linear | 100 µs + 2 µs per KB | 0% off | as it should be |"
     assert rows[1].endswith("off | **not quite** |")
