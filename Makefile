@@ -13,6 +13,7 @@ INSTALL := $(VENV)/$(INSTALL_OF)
 
 FUZZ_SECONDS ?= 60
 MODULES ?= 300
+STRIDE ?= 7
 MINUTES ?= 10
 
 .DEFAULT_GOAL := help
@@ -34,8 +35,8 @@ test: $(VENV)/dev ## Run the tests with branch coverage
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-hostile: $(VENV)/hostile ## Attack it: all threats, generated modules, fuzzing (FUZZ_SECONDS=60 MODULES=300 WRITE=1 BY=nobody)
-	$(BIN)/python -m tests.hostile --fuzz-seconds $(FUZZ_SECONDS) --modules $(MODULES) $(if $(WRITE),--write) $(if $(BY),--by $(BY)) -- $(PYTEST_ARGS)
+hostile: $(VENV)/hostile ## Attack it: all threats, generated modules, fuzzing (FUZZ_SECONDS=60 MODULES=300 STRIDE=7 WRITE=1 BY=nobody)
+	$(BIN)/python -m tests.hostile --fuzz-seconds $(FUZZ_SECONDS) --modules $(MODULES) --stride $(STRIDE) $(if $(WRITE),--write) $(if $(BY),--by $(BY)) -- $(PYTEST_ARGS)
 
 crashes: $(VENV)/dev ## Kill whatever writes files at each of its steps, and look at what is left (minutes)
 	$(BIN)/python -m tests.crashes

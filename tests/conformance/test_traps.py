@@ -3,8 +3,9 @@
 import pytest
 from tests.conformance.guests import timeline
 from tests.conformance.running import Start
+from tests.harness.engines import Expect
 
-from plugind_protocol.errors import PlugindError, Trap
+from plugind_protocol.errors import PlugindError, Trap, WorkerCrashed
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
 
@@ -70,6 +71,39 @@ async def test_a_trap_says_what_and_where_and_the_next_call_works(start: Start, 
     assert await guest.call("count") == 1  # a fresh instance
     assert guest.worker.alive
     assert len(guest.traps) == 1
+
+
+LOCALS = 700
+"""As many are more than a page of stack, which the engines have probed before such a function runs."""
+_EACH = range(1, LOCALS)
+LARGE = f"""(func $large (param i64) (result i64) (local {"i64 " * LOCALS})
+  {" ".join(f"(local.set {n} (i64.add (i64.load (i32.const {8 * n})) (local.get 0)))" for n in _EACH)}
+  (drop (call $large (i64.add (local.get 0) (i64.const 1))))
+  {"(i64.add " * (LOCALS - 1)} (local.get 0) {" ".join(f"(local.get {n}))" for n in _EACH)})"""
+DEEP = {
+    "large": "(call $large (i64.const 0))",
+    "drop": "(call $drop) (i64.const 0)",
+    "fill": "(call $fill) (i64.const 0)",
+    "grow": "(call $grow) (i64.const 0)",
+    "tables": "(call $tables) (i64.const 0)",
+}
+"""Guests whose last bit of stack is used up by the engine itself: by probing it, and by what it does for them."""
+OVERFLOWS = timeline(
+    DEEP,
+    more=f"""{LARGE} (data $data "x") (table 4 funcref)
+      (func $drop (data.drop $data) (call $drop))
+      (func $fill (memory.fill (i32.const 0) (i32.const 1) (i32.const 1)) (call $fill))
+      (func $grow (drop (memory.grow (i32.const 0))) (call $grow))
+      (func $tables (drop (table.grow (ref.null func) (i32.const 1))) (call $tables))""",
+)
+
+
+@pytest.mark.parametrize("method", DEEP)
+async def test_stack_that_ends_in_the_engines_own_code(start: Start, expect: Expect, method: str) -> None:
+    guest = await start(OVERFLOWS)
+    with pytest.raises((Trap, WorkerCrashed), match=expect("stack that ends in the engine's own code")) as caught:
+        await guest.call(method)
+    assert guest.worker.alive == isinstance(caught.value, Trap)
 
 
 async def test_the_stack_is_told_from_the_inside_out(start: Start) -> None:

@@ -1,37 +1,45 @@
-"""Everything that is killed at some of its steps; ``make crashes`` kills it at all of them."""
+"""Everything that is killed at some of its steps: ``make hostile`` takes more of them, ``make crashes`` all."""
 
+import math
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.crashes import harness, kept, plugins
+from tests.hostile.report import Report
 
 MODULES = {"tests.crashes.plugins": plugins, "tests.crashes.kept": kept}
-LEAST = {"tests.crashes.plugins": 500, "tests.crashes.kept": 100}
-"""Steps in each, so that nobody loses them unnoticed."""
-ALL = [(module, scenario.name) for module, found in MODULES.items() for scenario in found.SCENARIOS]
-
-pytestmark = [
-    pytest.mark.process,
-    pytest.mark.threat("State", "SIGKILL at each step of what is written"),
-    pytest.mark.threat("State", "loss of power"),
-    pytest.mark.threat("Files", "killed while files and values are written"),
+STRIDE = int(os.environ.get("HOSTILE_STRIDE", "29"))
+"""Every so-manieth step of each scenario is killed, and right after its end; by turns with what was not synced lost."""
+SHOWS = {
+    "tests.crashes.plugins": ("State", "SIGKILL at each step of what is written"),
+    "tests.crashes.kept": ("Files", "killed while files and values are written"),
+}
+ALL = [
+    pytest.param(module, scenario, id=scenario.name, marks=pytest.mark.threat(*SHOWS[module]))
+    for module, found in MODULES.items()
+    for scenario in found.SCENARIOS
 ]
 
+pytestmark = [pytest.mark.process, pytest.mark.threat("State", "loss of power")]
 
-@pytest.mark.parametrize(("module", "name"), ALL, ids=[name for _, name in ALL])
-def test_killed_here_and_there(module: str, name: str) -> None:
-    (outcome,) = harness.run(module, stride=29, only=name)
+
+@pytest.fixture
+def report(record_property: Callable[[str, object], None]) -> Report:
+    """The table's ear."""
+    return Report(record_property)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("module", "scenario"), ALL)
+def test_killed_here_and_there(module: str, scenario: harness.Scenario, report: Report) -> None:
+    (outcome,) = harness.run(module, stride=STRIDE, only=scenario.name)
     assert outcome.failures == []
-    assert outcome.kills >= 2
-
-
-@pytest.mark.long
-@pytest.mark.timeout(1800)
-@pytest.mark.parametrize("module", MODULES)
-def test_killed_everywhere(module: str) -> None:
-    outcomes = harness.run(module)
-    assert [failure for outcome in outcomes for failure in outcome.failures] == []
-    assert sum(outcome.steps for outcome in outcomes) >= LEAST[module]
+    assert outcome.steps > 1
+    assert outcome.kills == (math.ceil(outcome.steps / STRIDE) + 1) * (2 if STRIDE == 1 and scenario.power else 1)
+    report.cases(outcome.kills)
+    report.seen("each step" if STRIDE == 1 else f"every {STRIDE}th step of each; `make crashes` kills at all of them")
 
 
 def forgetful(folder: Path, acknowledge: harness.Acknowledge) -> None:

@@ -12,12 +12,15 @@ import re
 import subprocess
 import sys
 import time
+from typing import Final
 
 import pytest
 from tests.harness.daemon import ROOT
 from tests.hostile.table import Table
 
 PAGE = ROOT / "docs" / "threat-model.md"
+_FIGURES: Final = ("fuzz_seconds", "modules", "stride")
+"""How much of it, which tests find in their environment."""
 _BETWEEN = re.compile(r"(<!-- begin: make hostile WRITE=1 -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -28,11 +31,12 @@ def main() -> int:
     parser.add_argument("--by", dest="user", help="an ordinary user to run as, where root runs this: a name or number")
     parser.add_argument("--fuzz-seconds", type=int, default=60, help="guided fuzzing, all targets together")
     parser.add_argument("--modules", type=int, default=300, help="how many modules are generated")
+    parser.add_argument("--stride", type=int, default=7, help="of the steps that are killed, every so-manieth")
     parser.add_argument("pytest", nargs="*", help="further arguments of pytest")
     given = parser.parse_args()
     if given.user:
         return _as_another_user(given)
-    os.environ |= {"HOSTILE_FUZZ_SECONDS": str(given.fuzz_seconds), "HOSTILE_MODULES": str(given.modules)}
+    os.environ |= {f"HOSTILE_{name.upper()}": str(getattr(given, name)) for name in _FIGURES}
     table = Table()
     began = time.monotonic()
     status = pytest.main([str(ROOT / "tests"), "-m", "threat", "-q", *given.pytest], plugins=[table])
@@ -47,7 +51,7 @@ def main() -> int:
 
 def _as_another_user(given: argparse.Namespace) -> int:
     command = [sys.executable, "-m", "tests.hostile.ordinary", given.user]
-    figures = ["--fuzz-seconds", str(given.fuzz_seconds), "--modules", str(given.modules)]
+    figures = [f"--{name.replace('_', '-')}={getattr(given, name)}" for name in _FIGURES]
     return subprocess.run([*command, *figures, "--", *given.pytest], cwd=ROOT, check=False).returncode
 
 

@@ -48,9 +48,9 @@ NUMBERS: Final[dict[str, Sequence[Any]]] = {
 }
 
 
-@pytest.fixture(scope="session")
-def modules(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Generated modules; built and run once."""
+@pytest.fixture(scope="module")
+def modules(tmp_path_factory: pytest.TempPathFactory, engine: str) -> list[Path]:
+    """Modules generated for an engine."""
     built = BUILD / "release" / "smith"
     sources = [path.stat().st_mtime for path in GENERATOR.rglob("*") if path.is_file()]
     if not built.exists() or built.stat().st_mtime < max(sources):
@@ -61,7 +61,7 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         built.touch()
     folder = tmp_path_factory.mktemp("generated")
     count = os.environ.get("HOSTILE_MODULES", "300")
-    subprocess.run([built, count, str(SEED), folder], check=True, timeout=60)
+    subprocess.run([built, count, str(SEED), folder, engine], check=True, timeout=60)
     return sorted(folder.iterdir())
 
 
@@ -132,7 +132,7 @@ async def test_generated_modules(
     daemon = start("--config", settings(UNBOUNDED))
     async with AsyncClient.connect(daemon.socket) as client:
         await client.install(str(ROOT / "tests" / "plugins" / "probe"))
-        overflows = expect("a guest that runs out of stack may end its worker by a signal")
+        overflows = expect("stack that ends in the engine's own code")
         attempts = Attempts(client, tmp_path / "generated", overflows=overflows)
         with Bystander(daemon.socket) as bystander:
             quiet = bystander.quiet()

@@ -65,9 +65,11 @@ _OUR_OWN: Final = frozenset((Kind.PING, Kind.LIMITS))
 """Calls that nobody but us makes, and that do not count."""
 
 _MEANINGS: Final = {
-    "SIGSYS": ": it made a system call that its sandbox forbids",
+    ("wasmtime", "SIGSYS"): ": it made a system call that its sandbox forbids",
+    ("wasmer", "SIGSYS"): ": it made a system call that its sandbox forbids",
+    ("wasmer", "SIGSEGV"): ", as where a guest runs out of stack in wasmer's own code",
 }
-"""What a signal says, where the system sends it for one reason only."""
+"""What a signal says, by engine, where the system sends it for one reason only, or nearly so."""
 
 _error_decoder: Final = msgspec.json.Decoder(ErrorObject)
 _error_encoder: Final = msgspec.json.Encoder()
@@ -734,10 +736,10 @@ class Worker:
         if code >= 0:
             return f"{worker} exited with status {code}{during}"
         try:
-            number = signal.Signals(-code)
-            return f"{worker} was killed by {number.name}{_MEANINGS.get(number.name, '')}{during}"
+            name = signal.Signals(-code).name
         except ValueError:
             return f"{worker} was killed by signal {-code}{during}"
+        return f"{worker} was killed by {name}{_MEANINGS.get((self.plan.engine, name), '')}{during}"
 
     def _crashed(self, reason: str, *, cause: str = "crash") -> WorkerCrashed:
         return WorkerCrashed(

@@ -1,7 +1,7 @@
-//! `smith COUNT SEED FOLDER`: writes COUNT modules, the same ones for the same seed.
+//! `smith COUNT SEED FOLDER ENGINE`: writes COUNT modules, the same ones for the same seed and engine.
 //!
-//! Most use only what plugind's engine has switched on, and import nothing. Every eighth may use every proposal, and
-//! every sixteenth may import, so that refusing is generated too.
+//! Most use only what plugind's engine (wasmtime or wasmer) has switched on, and import nothing. Every eighth may use
+//! every proposal, and every sixteenth may import, so that refusing is generated too.
 
 use arbitrary::Unstructured;
 use std::{env, fs, path::Path};
@@ -15,13 +15,13 @@ fn main() {
     for number in 0..count {
         let bytes = entropy(seed.wrapping_add(number), 4096 << (number % 4));
         let mut source = Unstructured::new(&bytes);
-        let module = Module::new(config(number), &mut source).expect("enough entropy for a module");
+        let module = Module::new(config(number, &args[4]), &mut source).expect("enough entropy for a module");
         let name = folder.join(format!("{number:05}.wasm"));
         fs::write(name, module.to_bytes()).expect("FOLDER can be written to");
     }
 }
 
-fn config(number: u64) -> Config {
+fn config(number: u64, engine: &str) -> Config {
     let base = Config {
         export_everything: true,
         min_funcs: 2,
@@ -49,6 +49,7 @@ fn config(number: u64) -> Config {
         tail_call_enabled: false,
         threads_enabled: false,
         wide_arithmetic_enabled: false,
+        simd_enabled: engine == "wasmtime" || number % 8 == 4, // wasmer refuses what was added to SIMD last
         extended_const_enabled: false,
         reference_types_enabled: number % 4 == 2, // with them come externref, which the engine refuses without gc
         ..base
