@@ -37,7 +37,7 @@ def main() -> int:
     if given.user:
         return _as_another_user(given)
     os.environ |= {f"HOSTILE_{name.upper()}": str(getattr(given, name)) for name in _FIGURES}
-    table = Table()
+    table = Table(as_root=os.geteuid() == 0)
     began = time.monotonic()
     status = pytest.main([str(ROOT / "tests"), "-m", "threat", "-q", *given.pytest], plugins=[table])
     conditions = f"{describe()}; {time.monotonic() - began:.0f} s in all"

@@ -21,6 +21,8 @@ class Row(NamedTuple):
     """Whether an engine has a part in it: it is shown on each."""
     on_wasmer: str = ""
     """What has to be seen on wasmer, where that is something else: it has no epochs and no limiter."""
+    by_root: bool = False
+    """Whether only root can show it, who can become somebody else."""
 
     def outcome_on(self, engine: str) -> str:
         """What has to be seen on an engine."""
@@ -33,7 +35,10 @@ class Row(NamedTuple):
 
 
 def _section(name: str, rows: dict[str, str], *, engines: bool = False) -> list[Row]:
-    return [Row(name, attack, outcome, engines, _ON_WASMER.get(attack, "")) for attack, outcome in rows.items()]
+    return [
+        Row(name, attack, outcome, engines, _ON_WASMER.get(attack, ""), attack in _BY_ROOT)
+        for attack, outcome in rows.items()
+    ]
 
 
 _ON_WASMER: Final = {
@@ -42,6 +47,8 @@ _ON_WASMER: Final = {
     "memory and table bombs": "-1 at the cap by the fence of its pages, MemoryLimit while loading",
 }
 """By attack: where wasmer's outcome is another one. `tests.conformance.differences` says why."""
+_BY_ROOT: Final = frozenset({"another local user"})
+"""Attacks that only root can try."""
 
 
 ROWS: Final[tuple[Row, ...]] = (

@@ -12,7 +12,8 @@ from wasmer import Module as RawModule
 from wasmer import Store
 
 from plugind_protocol.errors import WorkerCrashed
-from plugind_worker.engine.base import EngineError, Function, HostFunction, OutOfBoundsError, Signature
+from plugind_worker.engine.base import EngineError, Function, HostFunction, Signature
+from plugind_worker.engine.bounds import Bounded
 from plugind_worker.engine.wasmer import fence, rewrite, traps, types
 
 assert sys.platform != "win32"  # for type checkers: memory is not mapped over there
@@ -50,7 +51,7 @@ class WasmerMemory:
         self._fence.move(min(memory_bytes // WASM_PAGE * WASM_PAGE, fence.RESERVED), size=self.size)
 
 
-class WasmerInstance:
+class WasmerInstance(Bounded):
     """An instance; see `plugind_worker.engine.base.Instance`.
 
     Args:
@@ -111,20 +112,6 @@ class WasmerInstance:
             bound = self._bind(self._exports[name], signature) if signature is not None and numeric else None
             self._functions[name] = bound
             return bound
-
-    def read(self, pointer: int, length: int) -> bytes:
-        """Copy bytes out of the guest's memory."""
-        return ctypes.string_at(self.address(pointer, length), length)
-
-    def write(self, pointer: int, data: bytes) -> None:
-        """Copy bytes into the guest's memory."""
-        ctypes.memmove(self.address(pointer, len(data)), data, len(data))
-
-    def address(self, pointer: int, length: int) -> int:
-        """Return where a piece of the guest's memory lies in this process."""
-        if pointer + length > self._size and pointer + length > self.memory_size:
-            raise OutOfBoundsError(f"{length} bytes at {pointer} reach outside a memory of {self._size} bytes")
-        return self._base + pointer
 
     def limit_memory(self, memory_bytes: int) -> None:
         """Move the cap of the linear memory."""

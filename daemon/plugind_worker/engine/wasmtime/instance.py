@@ -9,7 +9,8 @@ import wasmtime
 from wasmtime import _ffi
 
 from plugind_protocol.errors import MemoryLimit, PlugindError, Timeout
-from plugind_worker.engine.base import EngineError, Function, HostFunction, Limits, OutOfBoundsError, Signature
+from plugind_worker.engine.base import EngineError, Function, HostFunction, Limits, Signature
+from plugind_worker.engine.bounds import Bounded
 from plugind_worker.engine.wasmtime import capi, traps, types
 from plugind_worker.engine.wasmtime.bridge import Bridge
 
@@ -19,7 +20,7 @@ _FUNC: Final = _ffi.WASMTIME_EXTERN_FUNC.value
 _MEMORY: Final = _ffi.WASMTIME_EXTERN_MEMORY.value
 
 
-class WasmtimeInstance:
+class WasmtimeInstance(Bounded):
     """A store with one instance; see `plugind_worker.engine.base.Instance`.
 
     Args:
@@ -93,20 +94,6 @@ class WasmtimeInstance:
             bound = self._bind(func, signature) if func is not None and signature is not None else None
             self._functions[name] = bound
             return bound
-
-    def read(self, pointer: int, length: int) -> bytes:
-        """Copy bytes out of the guest's memory."""
-        return ctypes.string_at(self.address(pointer, length), length)
-
-    def write(self, pointer: int, data: bytes) -> None:
-        """Copy bytes into the guest's memory."""
-        ctypes.memmove(self.address(pointer, len(data)), data, len(data))
-
-    def address(self, pointer: int, length: int) -> int:
-        """Return where a piece of the guest's memory lies in this process."""
-        if pointer + length > self._size and pointer + length > self.memory_size:
-            raise OutOfBoundsError(f"{length} bytes at {pointer} reach outside a memory of {self._size} bytes")
-        return self._base + pointer
 
     def limit_memory(self, memory_bytes: int) -> None:
         """Move the cap of the linear memory."""
