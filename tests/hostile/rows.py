@@ -146,6 +146,14 @@ ROWS: Final[tuple[Row, ...]] = (
         },
     ),
     *_section(
+        "Media",
+        {
+            "damaged media files": "described, or refused in words; what breaks the decoder costs the decoder alone",
+            "media bombs": "refused, or done within the decoder's bounds; the host's own memory does not grow",
+            "escape from the decoder": "each system call denied; no file, network or process",
+        },
+    ),
+    *_section(
         "Events",
         {
             "event flood": "the oldest are dropped and counted; others are served",

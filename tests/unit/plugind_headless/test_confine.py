@@ -37,6 +37,7 @@ def attempt(code: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.threat("Media", "escape from the decoder")
 @pytest.mark.parametrize(
     ("code", "result"),
     [

@@ -55,7 +55,10 @@ def extent(file: BinaryIO) -> dict[str, Any] | None:
 
 def _extent(container: InputContainer, stream: Stream, kind: str) -> dict[str, Any] | None:
     span = stream_length(stream) or length(container)
-    rate = _frame_rate(stream) if kind == "video" else Fraction(stream.sample_rate or 0)  # type: ignore[attr-defined]
+    context: Any = stream.codec_context
+    if context is None and kind == "audio":  # how it is sampled is the decoder's to say, and FFmpeg has none
+        return None
+    rate = _frame_rate(stream) if kind == "video" else Fraction(context.sample_rate or 0)
     if rate is None or rate <= 0 or span <= 0:
         return None
     counted = stream.frames if kind == "video" else 0
@@ -63,14 +66,16 @@ def _extent(container: InputContainer, stream: Stream, kind: str) -> dict[str, A
 
 
 def _stream(stream: Stream) -> dict[str, Any]:
-    context: Any = stream.codec_context  # of the class that fits its kind
+    context: Any = stream.codec_context  # of the class that fits its kind; none where FFmpeg has no decoder for it
     span = stream_length(stream)
     described: dict[str, Any] = {
         "kind": stream.type or "data",
         "codec": context.codec.canonical_name if context is not None else "unknown",
         "duration": None if span is None else float(span),
     }
-    if stream.type == "video":
+    if context is None:
+        pass
+    elif stream.type == "video":
         rate = _frame_rate(stream)
         described |= {
             "width": context.width or None,

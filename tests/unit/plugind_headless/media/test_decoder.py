@@ -71,6 +71,14 @@ async def test_streams_and_container(decoder: Decoder, clip: Path, tmp_path: Pat
     assert (seen["duration"], seen["streams"][0]["codec"]) == (0.04, "png") or seen["duration"] == 0.0
 
 
+async def test_a_codec_that_ffmpeg_has_no_decoder_for(decoder: Decoder, tmp_path: Path) -> None:
+    data = sound(tmp_path / "s.wav").read_bytes()
+    (tmp_path / "s.wav").write_bytes(data[:20] + (0x7777).to_bytes(2, "little") + data[22:])
+    found = await look(decoder, tmp_path / "s.wav")
+    assert [(one["kind"], one["codec"]) for one in found["streams"]] == [("audio", "unknown")]
+    assert await look(decoder, tmp_path / "s.wav", "extent") is None
+
+
 async def test_how_much_there_is_for_a_clip(decoder: Decoder, clip: Path, tmp_path: Path) -> None:
     assert await look(decoder, clip, "extent") == {"rate": 25.0, "frames": 50, "kind": "video"}
     assert await look(decoder, sound(tmp_path / "s.wav"), "extent") == {"rate": 8000.0, "frames": 8000, "kind": "audio"}
