@@ -10,6 +10,7 @@ from tests.conformance.differences import expected
 from tests.conformance.running import Host, Running, Start
 from tests.harness.engines import Expect, found, require
 from tests.hostile.rows import ENGINES
+from tests.unit.plugind_worker.windows import shared
 
 from plugind.pace import Pace
 from plugind.policy.plan import LaunchPlan
@@ -17,6 +18,8 @@ from plugind.supervisor.artefacts import ArtefactCache
 from plugind.supervisor.compiler import CompileLimits, Compiler
 from plugind.supervisor.pool import Pool, Timings
 from plugind_protocol.manifest import Limits
+
+__all__ = ["shared"]
 
 
 @pytest.fixture(scope="session")

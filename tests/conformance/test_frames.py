@@ -1,12 +1,11 @@
 """Frame windows: shared memory of every size, in place and between slots, and what a guest may do wrong."""
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from tests.conformance.guests import timeline
 from tests.conformance.running import Running, Start
-from tests.unit.plugind_worker.windows import Shared
+from tests.unit.plugind_worker.windows import MakeShared, Shared
 
 from plugind_protocol.errors import (
     FunctionNotFound,
@@ -21,7 +20,6 @@ from plugind_protocol.worker import PROCESSED
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
 
-MakeShared = Callable[..., Shared]
 
 EFFECTS = """
   (global $last (mut i32) (i32.const 0))
@@ -50,19 +48,6 @@ EFFECTS = """
 """
 GUEST = timeline({"size": "(call $number (memory.size))"}, more=EFFECTS)
 INVERT, ERROR, TRAP, LOOP, SHOW = range(5)
-
-
-@pytest.fixture
-def shared() -> Iterator[MakeShared]:
-    made: list[Shared] = []
-
-    def make(number: int = 1, **size: Any) -> Shared:
-        made.append(Shared(number, **size))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.close()
 
 
 async def open_window(guest: Running, window: Shared) -> None:

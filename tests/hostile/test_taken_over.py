@@ -1,5 +1,6 @@
 """A worker whose engine was escaped from: a real process at a real daemon, which says whatever it likes."""
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import anyio
 import pytest
 from tests.harness.bystander import Bystander
-from tests.harness.daemon import Daemon, alive
+from tests.harness.daemon import Daemon
 from tests.harness.engines import require
 from tests.harness.plugins import altered
 from tests.hostile import impostor
@@ -46,9 +47,16 @@ async def taken_over(client: AsyncClient, plugins: Path, tmp_path: Path) -> int:
 
 
 async def ended(pid: int) -> None:
-    with anyio.fail_after(5):
-        while alive(pid):
-            await anyio.sleep(0.005)
+    """Wait until a process, which need not be a child, has ended."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        with anyio.fail_after(5):
+            await anyio.wait_readable(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @pytest.mark.parametrize("lie", LIES)

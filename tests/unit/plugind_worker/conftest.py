@@ -18,12 +18,15 @@ from tests.unit.plugind_worker.supervisor import (
     Write,
     Zygote,
 )
+from tests.unit.plugind_worker.windows import shared
 
 from plugind_protocol import worker as protocol
 from plugind_protocol.errors import from_object
 from plugind_protocol.worker import Compile, Compiled, Kind
 from plugind_worker.engine import load
 from plugind_worker.engine.base import Engine, HostFunction, Instance, Limits, Module
+
+__all__ = ["shared"]
 
 
 @pytest.fixture(scope="session")

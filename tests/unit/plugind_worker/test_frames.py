@@ -1,12 +1,12 @@
 import os
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pytest
 from tests.unit.plugind_worker.supervisor import Instantiate, Write, function
-from tests.unit.plugind_worker.windows import Shared
+from tests.unit.plugind_worker.windows import MakeShared
 
 from plugind_protocol.errors import FunctionNotFound, InvalidParams, MemoryLimit, Trap
 from plugind_protocol.frames import MAX_WINDOW_BYTES, PixelFormat
@@ -41,21 +41,7 @@ TOP_DOWN = """(module (memory (export "memory") 1)
   (func (export "plugin_process_frame") (param i32 i32) (result i32) i32.const 0))"""
 
 
-MakeShared = Callable[..., Shared]
 Start = Callable[..., tuple[Instance, Frames]]
-
-
-@pytest.fixture
-def shared() -> Iterator[MakeShared]:
-    made: list[Shared] = []
-
-    def make(number: int = 1, **size: Any) -> Shared:
-        made.append(Shared(number, **size))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.close()
 
 
 @pytest.fixture

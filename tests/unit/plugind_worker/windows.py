@@ -2,7 +2,10 @@
 
 import mmap
 import tempfile
+from collections.abc import Callable, Iterator
 from typing import Any
+
+import pytest
 
 from plugind_protocol.frames import PixelFormat, layout
 from plugind_protocol.worker import Window
@@ -48,3 +51,20 @@ class Shared:
         """Let go of the file."""
         self.view.close()
         self.file.close()
+
+
+MakeShared = Callable[..., Shared]
+
+
+@pytest.fixture
+def shared() -> Iterator[MakeShared]:
+    """Make windows' files, which are closed when the test ends; the arguments are those of `Shared`, number 1 first."""
+    made: list[Shared] = []
+
+    def make(number: int = 1, **size: Any) -> Shared:
+        made.append(Shared(number, **size))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
