@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from benchmarks.findings import Curve, Spread
@@ -17,8 +18,8 @@ TITLES = {
 }
 OURS = "#a33b3b"
 COLUMNS = 2
-SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "plugind", "font.size": 9, "path.simplify_threshold": 1.0}
-"""Text stays text, and the same figures give the same file."""
+SETTINGS: Any = {"svg.fonttype": "none", "svg.hashsalt": "plugind", "font.size": 9, "path.simplify_threshold": 1.0}
+"""Text stays text, and the same figures give the same file. Untyped: what keys are depends on matplotlib."""
 
 
 def draw_spreads(spreads: Sequence[Spread], path: Path) -> None:
