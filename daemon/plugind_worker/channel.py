@@ -4,13 +4,15 @@ import collections
 import socket
 from typing import Final
 
-from plugind_protocol.worker import HEADER, MAX_BODY_BYTES, Kind, encode
+from plugind_protocol.worker import HEADER, MAX_BODY_BYTES, Kind
 
 Message = tuple[int, int, bytes]
 """``kind, call number, body``."""
 
 _CHUNK: Final = 64 * 1024
 _HEADER_BYTES: Final = HEADER.size
+_pack = HEADER.pack
+_unpack = HEADER.unpack_from
 
 
 class ChannelClosedError(Exception):
@@ -26,6 +28,7 @@ class Channel:
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
+        self._receive, self._send = sock.recv, sock.sendall
         self._rest = b""  # bytes received after the last whole message
         self._kept: collections.deque[Message] = collections.deque()
 
@@ -43,7 +46,7 @@ class Channel:
         data = self._rest or self._read()
         while len(data) < _HEADER_BYTES:
             data += self._read()
-        length, kind, call = HEADER.unpack_from(data)
+        length, kind, call = _unpack(data)
         end = _HEADER_BYTES + length
         if len(data) == end:  # nearly always: one message, whole
             self._rest = b""
@@ -67,7 +70,7 @@ class Channel:
             ChannelClosedError: The other end is closed.
         """
         try:
-            self._sock.sendall(encode(kind, call, body))
+            self._send(_pack(len(body), kind, call) + body)
         except (BrokenPipeError, ConnectionResetError) as error:
             raise ChannelClosedError from error
 
@@ -77,7 +80,7 @@ class Channel:
 
     def _read(self) -> bytes:
         try:
-            data = self._sock.recv(_CHUNK)
+            data = self._receive(_CHUNK)
         except ConnectionResetError as error:
             raise ChannelClosedError from error
         if not data:

@@ -72,7 +72,8 @@ class Console:
         """Send the lines that were begun and not ended, and how many messages were dropped."""
         while self._lines:
             self.log(*self._lines.popitem())
-        self._report_dropped()
+        if self._dropped:
+            self._report_dropped()
 
     def limit(self, per_second: int) -> None:
         """Change how many messages are sent per second."""

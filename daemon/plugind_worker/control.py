@@ -56,7 +56,8 @@ class Control:
         self._spawn = _spawn if spawn is None else spawn
         self._started = False
         self._over = False
-        self._changed = threading.Condition(threading.Lock())
+        self._lock = threading.Lock()  # entered without the detour over the condition where nobody waits
+        self._changed = threading.Condition(self._lock)
         self._skipped: set[int] = set()
         self._windows: dict[int, int] = {}
         self._running = False
@@ -93,7 +94,7 @@ class Control:
         Returns:
             False when it was interrupted before it started, or nobody could interrupt it any more: it must not run.
         """
-        with self._changed:
+        with self._lock:
             self.number = number
             if self._over:
                 return False
@@ -102,12 +103,14 @@ class Control:
                 return False
             self._running = True
             self.fired = False
+        if self._threaded:
+            return True
         self.poll()
-        return self._threaded or not (self.fired and self.finish())
+        return not (self.fired and self.finish())
 
     def finish(self) -> bool:
         """Note that the call is over; return whether it was interrupted."""
-        with self._changed:
+        with self._lock:
             self._running = False
             return self.fired
 

@@ -4,7 +4,7 @@ Beyond what msgspec checks: all that `jsontext` checks, doubled envelope keys, a
 """
 
 import re
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -25,7 +25,22 @@ _USUAL_HEAD: Final = re.compile(
     rb'\{"jsonrpc": ?"2\.0", ?"id": ?(?:[0-9]+|"[\w.-]*"), ?"method": ?"[\w.$/]+", ?"params": ?(?=[{\[])'
 )
 """How nearly all requests begin, up to their params: with each key once."""
+_USUAL_REQUEST: Final = re.compile(
+    rb'\{"jsonrpc": ?"2\.0", ?"id": ?(0|[1-9][0-9]{0,17}|"[\w.-]{0,64}"), ?"method": ?"([\w.$/]{1,64})", ?'
+    rb'"params": ?(?=\{)'
+)
+"""The same, with an id and a method that need no further check."""
 _BLANK_OR_ARRAY: Final = (b"[", b" ", b"\t", b"\r", b"\n")
+
+
+class Usual(NamedTuple):
+    """A request in the form that nearly all have, split without being decoded."""
+
+    id: bytes
+    """JSON text of its id: a number that is not negative, or a string without escapes."""
+    method: bytes
+    params: bytes
+    """What stands where its params do: if this is a JSON object and nothing more, the whole is a sound request."""
 
 
 class Message(msgspec.Struct, omit_defaults=True):
@@ -73,6 +88,23 @@ def decode(text: bytes, *, max_nesting: int = MAX_NESTING) -> Message | list[msg
             raise InvalidRequest("A batch must not be empty")
         return members
     return decode_member(text)
+
+
+def usual(text: bytes) -> Usual | None:
+    """Split a request in its usual form.
+
+    Args:
+        text: The bytes of one message.
+
+    Returns:
+        Its parts; None where the message has another form, or `decode` would not take it. Whoever decodes the params
+        and finds that they are not one JSON object has to leave the message to `decode`, which knows what is wrong.
+    """
+    head = _USUAL_REQUEST.match(text)
+    if head is None or text[-1:] != b"}":
+        return None
+    request_id, method = head.groups()
+    return Usual(request_id, method, text[head.end() : -1])
 
 
 def decode_member(text: bytes | msgspec.Raw) -> Message:

@@ -91,6 +91,20 @@ class Decoder:
         """Whether a header block has begun and not ended."""
         return self.framing is Framing.HEADERS and self._need is None and bool(self._buffer)
 
+    def whole_line(self, data: bytes) -> bytes | None:
+        """Take bytes that are one line and nothing else, where no other line has begun.
+
+        Args:
+            data: Bytes as they arrived.
+
+        Returns:
+            The line, without what ends it; None where it is not so, and nothing was taken.
+        """
+        if self.framing is not Framing.LINES or self._buffer or self._skip or len(data) > self._max:
+            return None
+        end = len(data) - 1
+        return data[:end] if data.find(b"\n") == end else None
+
     def feed(self, data: bytes) -> list[bytes | Oversized]:
         """Take bytes as they arrived and return the messages that are complete now.
 

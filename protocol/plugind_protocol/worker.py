@@ -34,6 +34,8 @@ DROPPED: Final = struct.Struct("<I")
 LAST_WORDS_BYTES: Final = 4096
 """How much is read of what a compiling child said before it ended without an answer."""
 _NAME: Final = struct.Struct("<H")
+_NAMED: Final = struct.Struct("<IHxxIH")
+"""`HEADER`, and the length of the name that begins the body."""
 
 
 class Kind(enum.IntEnum):
@@ -299,6 +301,12 @@ def encode(kind: Kind, call: int, body: bytes = b"") -> bytes:
     return HEADER.pack(len(body), kind, call) + body
 
 
+def encode_named(kind: Kind, call: int, name: bytes, payload: bytes) -> bytes:
+    """Frame one message whose body is `with_name`, without making that first."""
+    length = len(name)
+    return b"".join((_NAMED.pack(2 + length + len(payload), kind, call, length), name, payload))
+
+
 def with_name(name: bytes, payload: bytes) -> bytes:
     """Build the body of CALL, HOOK and HOST_CALL: a name (at most 65535 bytes) and a JSON text."""
     return _NAME.pack(len(name)) + name + payload
@@ -330,6 +338,11 @@ class Decoder:
     def __init__(self, *, max_body: int = MAX_BODY_BYTES) -> None:
         self._buffer = bytearray()
         self._max = max_body
+
+    @property
+    def mid_message(self) -> bool:
+        """Whether a message has begun and not ended."""
+        return bool(self._buffer)
 
     @property
     def missing(self) -> int:

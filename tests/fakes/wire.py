@@ -37,7 +37,7 @@ async def refuse(session: Session, params: Any) -> Any:
     raise InvalidState("no handler in this test")
 
 
-def refuse_hot(session: Session, params: msgspec.Raw) -> bytes:
+def refuse_hot(session: Session, params: Any) -> bytes:
     raise InvalidState("no handler in this test")
 
 

@@ -121,6 +121,7 @@ class Connection(asyncio.Protocol):
             self._dispatcher,
             self._session,
             in_flight=self._in_flight,
+            max_nesting=self._limits.nesting,
             tasks=self._tasks,
             on_answer=self._after_answer,
         )
@@ -129,6 +130,10 @@ class Connection(asyncio.Protocol):
         """Bytes arrived."""
         if self._transport.is_closing():
             return
+        if not (self._waiting or self._unread or self._pieces or self._outbox.full):
+            line = self._decoder.whole_line(data)
+            if line is not None and self._incoming.take_usual(line, self._outbox.send):
+                return
         if len(data) <= _PIECE_BYTES or data.find(b"\n", 0, -1) < 0:  # a large message is best taken whole
             self._pieces.append(data)
         else:
@@ -267,6 +272,8 @@ class Connection(asyncio.Protocol):
     def _take(self, text: bytes | Oversized | _Member) -> None:
         if isinstance(text, _Member):
             self._take_member(text)
+            return
+        if isinstance(text, bytes) and self._incoming.take_usual(text, self._outbox.send):
             return
         try:
             if isinstance(text, Oversized):

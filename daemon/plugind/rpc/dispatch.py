@@ -1,19 +1,17 @@
 """Finds who answers a method, and lets them.
 
 Control methods go through `jsonrpcserver`: their params become the row's struct, their result is encoded whole. Hot
-methods decode for themselves and answer with bytes, at once or by a future; `plugind.rpc.connection` calls them.
+methods get the row's struct too and answer with bytes, at once or later; `plugind.rpc.incoming` calls them.
 
 Wiring: ``Dispatcher(control={"plugins.get": get, …}, hot={"plugins.call": call, …})`` with a handler for every row of
 `plugind_protocol.methods.METHODS`. ``async def get(session, params: PluginId) -> PluginInfo`` returns what the row says
-or raises a `PlugindError`; ``def call(session, params: msgspec.Raw)`` decodes with a
-`plugind.rpc.params.ParamsDecoder` of its own and returns JSON bytes or an `asyncio.Future` of them, never blocks, and
-sees by the future's done callback that the client cancelled.
+or raises a `PlugindError`; ``def call(session, params: Call)`` returns JSON bytes or something `Pending` (an
+`asyncio.Future` is) of them, never blocks, and sees by its own done callback that the client cancelled.
 """
 
-import asyncio
 import difflib
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 from jsonrpcserver.async_dispatcher import dispatch_request
@@ -33,8 +31,41 @@ from plugind_protocol.table import Method, Path
 ControlHandler = Callable[[Session, Any], Awaitable[Any]]
 """Takes the session and the row's params struct."""
 HotAnswer = bytes | msgspec.Raw
-HotHandler = Callable[[Session, msgspec.Raw], "HotAnswer | asyncio.Future[HotAnswer]"]
-"""Takes the session and the params as JSON; returns the result as JSON."""
+
+
+class Pending(Protocol):
+    """An answer that comes later."""
+
+    def add_done_callback(self, callback: Callable[[Any], object], /) -> object:
+        """Call back with this once it is there."""
+
+    def cancel(self) -> object:
+        """Give it up."""
+
+    def cancelled(self) -> bool:
+        """Whether it was given up."""
+
+    def exception(self) -> BaseException | None:
+        """Why there is no answer, None where there is one."""
+
+    def result(self) -> HotAnswer:
+        """The answer."""
+
+
+HotHandler = Callable[[Session, Any], HotAnswer | Pending]
+"""Takes the session and the row's params struct; returns the result as JSON."""
+
+
+class HotMethod(NamedTuple):
+    """A method whose answers are not encoded, since they are JSON already."""
+
+    name: str
+    handler: HotHandler
+    decode: Callable[[msgspec.Raw], Any]
+    """Decodes params, and says what is wrong with them."""
+    decode_text: Callable[[bytes], Any]
+    """Decodes a text that is to be an object of params and nothing else; raises `msgspec.DecodeError`."""
+
 
 _LONGEST_NAME: Final = 100
 _encoder: Final = msgspec.json.Encoder()
@@ -61,7 +92,18 @@ class Dispatcher:
     ) -> None:
         _check_complete(methods, Path.CONTROL, control)
         _check_complete(methods, Path.HOT, hot)
-        self.hot: Final[Mapping[str, HotHandler]] = dict(hot)
+        self.hot: Final = {
+            name: HotMethod(
+                name,
+                handler,
+                decoder_of(name, methods[name].params).decode,
+                msgspec.json.Decoder(methods[name].params).decode,
+            )
+            for name, handler in hot.items()
+        }
+        """Hot methods, by name."""
+        self.hot_by_text: Final = {name.encode(): method for name, method in self.hot.items()}
+        """The same, by how their names stand in a message."""
         self._names = list(methods)
         self._methods = {
             name: _adapt(name, handler, decoder_of(name, methods[name].params)) for name, handler in control.items()

@@ -1,9 +1,7 @@
 """Requests of one client: started, cancelled and answered, on the hot path or the control path."""
 
-import asyncio
 from collections.abc import Callable, Hashable
-from functools import partial
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import anyio
 import msgspec
@@ -11,7 +9,7 @@ import structlog
 from anyio.abc import TaskGroup
 
 from plugind.rpc import faults
-from plugind.rpc.dispatch import Dispatcher, HotAnswer, HotHandler
+from plugind.rpc.dispatch import Dispatcher, HotAnswer, HotHandler, Pending
 from plugind.rpc.inflight import InFlight
 from plugind.rpc.params import ParamsDecoder
 from plugind.rpc.session import Session
@@ -21,6 +19,7 @@ from plugind_protocol.errors import InvalidRequest, PlugindError, RequestCancell
 from plugind_protocol.methods import CancelRequest
 
 CANCEL: Final = "$/cancelRequest"
+_QUOTE: Final = ord('"')
 _NO_PARAMS: Final = msgspec.Raw(b"{}")
 
 Sink = Callable[[bytes], None]
@@ -33,14 +32,29 @@ _cancel_params: Final = ParamsDecoder(CANCEL, CancelRequest)
 class _Call:
     """A request while it is being answered."""
 
-    __slots__ = ("key", "method", "request_id", "sink", "size")
+    __slots__ = ("incoming", "key", "method", "request_id", "sink", "size")
 
-    def __init__(self, key: Hashable, request_id: RequestId, method: str, size: int, sink: Sink) -> None:
+    def __init__(
+        self, incoming: "Incoming", key: Hashable, request_id: RequestId, *, method: str, size: int, sink: Sink
+    ) -> None:
+        self.incoming = incoming
         self.key = key
         self.request_id = request_id
         self.method = method
         self.size = size
         self.sink = sink
+
+    def finish_hot(self, answer: Pending) -> None:
+        """Take the outcome of a hot method."""
+        incoming = self.incoming
+        incoming.in_flight.finish(self.key)
+        if answer.cancelled():
+            self.sink(failure(self.request_id, RequestCancelled(f"{self.method} was cancelled")))
+        elif exc := answer.exception():
+            self.sink(envelope.encode_error(self.request_id, faults.describe(exc, self.method)))
+        else:
+            self.sink(_success(self.request_id, answer.result()))
+        incoming.on_answer()
 
 
 class Incoming:
@@ -50,6 +64,7 @@ class Incoming:
         dispatcher: Who answers.
         session: Who asks.
         in_flight: Table of the requests that have started.
+        max_nesting: Deepest nesting of arrays and objects in a message.
         tasks: Where control methods run.
         on_answer: Called after a request that took time was answered.
     """
@@ -60,14 +75,42 @@ class Incoming:
         session: Session,
         *,
         in_flight: InFlight,
+        max_nesting: int,
         tasks: TaskGroup,
         on_answer: Callable[[], None],
     ) -> None:
         self._dispatcher = dispatcher
         self._session = session
-        self._in_flight = in_flight
+        self.in_flight: Final = in_flight
+        self.on_answer: Final = on_answer
         self._tasks = tasks
-        self._on_answer = on_answer
+        self._max_nesting = max_nesting
+        self._hot_by_text = dispatcher.hot_by_text
+
+    def take_usual(self, text: bytes, sink: Sink) -> bool:
+        """Start a request for a hot method that is in order and in its usual form, decoding it once.
+
+        Args:
+            text: The bytes of one message.
+            sink: Takes the response, once.
+
+        Returns:
+            False where it is not so, and nothing was done; the message is to be decoded, then, and given to `take`.
+        """
+        found = envelope.usual(text)
+        if found is None or (hot := self._hot_by_text.get(found.method)) is None:
+            return False
+        request_id: RequestId = found.id[1:-1].decode() if found.id[0] == _QUOTE else int(found.id)
+        try:
+            envelope.check_text(text, max_nesting=self._max_nesting)
+            params = hot.decode_text(found.params)
+            self.in_flight.check(request_id)
+        except (msgspec.DecodeError, PlugindError):
+            return False  # whoever decodes it knows better what is wrong
+        self._start_hot(
+            _Call(self, request_id, request_id, method=hot.name, size=len(text), sink=sink), hot.handler, params
+        )
+        return True
 
     def take(self, message: Message, *, size: int, sink: Sink) -> None:
         """Start a request, or do as a notification says.
@@ -80,55 +123,45 @@ class Incoming:
         method = cast("str", message.method)
         if not message.is_notification:
             request_id = cast("RequestId", message.id)  # `envelope` lets nothing else pass
-            self._start(_Call(request_id, request_id, method, size, sink), message)
+            self._start(_Call(self, request_id, request_id, method=method, size=size, sink=sink), message)
         elif method == CANCEL:
             self._cancel(message)
         else:
-            self._start(_Call(object(), None, method, size, _discard), message)
+            self._start(_Call(self, object(), None, method=method, size=size, sink=_discard), message)
 
     def _cancel(self, message: Message) -> None:
         try:
-            self._in_flight.cancel(_cancel_params.decode(_params_of(message)).id)
+            self.in_flight.cancel(_cancel_params.decode(_params_of(message)).id)
         except PlugindError as exc:
             _log.debug("a client cancels nothing that could be", session=self._session.number, error=exc.message)
 
     def _start(self, call: _Call, message: Message) -> None:
         try:
             params = _params_of(message)
-            self._in_flight.check(call.key)
-            if handler := self._dispatcher.hot.get(call.method):
-                self._start_hot(call, handler, params)
+            self.in_flight.check(call.key)
+            if hot := self._dispatcher.hot.get(call.method):
+                self._start_hot(call, hot.handler, hot.decode(params))
             else:
                 self._dispatcher.check(call.method)
                 self._start_control(call, params)
         except PlugindError as exc:
             call.sink(failure(call.request_id, exc))
 
-    def _start_hot(self, call: _Call, handler: HotHandler, params: msgspec.Raw) -> None:
+    def _start_hot(self, call: _Call, handler: HotHandler, params: Any) -> None:
         try:
             answer = handler(self._session, params)
         except Exception as exc:  # told or logged in full by faults
             call.sink(envelope.encode_error(call.request_id, faults.describe(exc, call.method)))
             return
-        if isinstance(answer, asyncio.Future):
-            self._in_flight.add(call.key, call.size, answer.cancel)
-            answer.add_done_callback(partial(self._finish_hot, call))
-        else:
+        if isinstance(answer, HotAnswer):
             call.sink(_success(call.request_id, answer))
-
-    def _finish_hot(self, call: _Call, answer: "asyncio.Future[HotAnswer]") -> None:
-        self._in_flight.finish(call.key)
-        if answer.cancelled():
-            call.sink(failure(call.request_id, RequestCancelled(f"{call.method} was cancelled")))
-        elif exc := answer.exception():
-            call.sink(envelope.encode_error(call.request_id, faults.describe(exc, call.method)))
         else:
-            call.sink(_success(call.request_id, answer.result()))
-        self._on_answer()
+            self.in_flight.add(call.key, call.size, answer.cancel)
+            answer.add_done_callback(call.finish_hot)
 
     def _start_control(self, call: _Call, params: msgspec.Raw) -> None:
         scope = anyio.CancelScope()
-        self._in_flight.add(call.key, call.size, scope.cancel)
+        self.in_flight.add(call.key, call.size, scope.cancel)
         self._tasks.start_soon(self._run_control, call, params, scope, name=call.method)
 
     async def _run_control(self, call: _Call, params: msgspec.Raw, scope: anyio.CancelScope) -> None:
@@ -139,9 +172,9 @@ class Incoming:
                     self._session, call.request_id, method=call.method, params=params
                 )
         finally:
-            self._in_flight.finish(call.key)
+            self.in_flight.finish(call.key)
         call.sink(response or failure(call.request_id, RequestCancelled(f"{call.method} was cancelled")))
-        self._on_answer()
+        self.on_answer()
 
 
 def _params_of(message: Message) -> msgspec.Raw:

@@ -12,7 +12,7 @@ from plugind.host.effects import EffectRegistry
 from plugind.rpc.session import Session
 from plugind.services.catalog import Catalog
 from plugind.services.order import Order
-from plugind.services.plugins import invalid, timeout_seconds
+from plugind.services.plugins import timeout_seconds
 from plugind.services.runtime import Runtime
 from plugind.supervisor.windows import WindowFolder
 from plugind.supervisor.worker import Worker
@@ -37,7 +37,6 @@ MAX_WINDOWS: Final = 64
 _MAX_GUEST_BYTES: Final = (1 << 32) - (1 << 26)
 """A guest's address space, less room for the guest itself."""
 
-_process_decoder: Final = msgspec.json.Decoder(Process)
 _encoder: Final = msgspec.json.Encoder()
 
 
@@ -172,18 +171,14 @@ class EffectsService:
             await self._order.up(self._catalog.get(params.plugin_id), State.ACTIVE)
         return self._effects.list(params.plugin_id)
 
-    def process(self, session: Session, raw: msgspec.Raw) -> "asyncio.Future[bytes]":
+    def process(self, session: Session, params: Process) -> "asyncio.Future[bytes]":
         """Run an effect on one frame.
 
         Raises:
-            InvalidParams: The params do not fit, or name slots that are not there.
+            InvalidParams: The params name slots that are not there.
             PluginNotFound: It is not installed.
             FunctionNotFound: It has no such effect.
         """
-        try:
-            params = _process_decoder.decode(raw)
-        except msgspec.ValidationError as exc:
-            raise invalid(exc) from exc
         runtime = self._catalog.get(params.plugin_id)
         timeout = timeout_seconds(params.deadline_ms, runtime)
         slots = self._slots(session, runtime, params.frame)

@@ -3,7 +3,6 @@
 import asyncio
 from typing import Final
 
-import msgspec
 from msgspec.structs import replace
 
 from plugind.policy import limits
@@ -14,6 +13,7 @@ from plugind.services.order import Order
 from plugind.services.permissions import PermissionsService
 from plugind.services.progress import ProgressReport
 from plugind.services.runtime import Runtime
+from plugind.supervisor.call import Call as WorkerCall
 from plugind_protocol.errors import InvalidParams
 from plugind_protocol.manifest import Limits
 from plugind_protocol.methods import (
@@ -35,8 +35,6 @@ from plugind_protocol.methods import (
 MAX_TIMEOUT_MS: Final = 3_600_000
 """Longest deadline of a call, in ms."""
 
-_call_decoder: Final = msgspec.json.Decoder(Call)
-
 
 class PluginsService:
     """Answers ``plugins.*``.
@@ -54,17 +52,13 @@ class PluginsService:
         self._bringing = bringing
         self._order = order
 
-    def call(self, session: Session, raw: msgspec.Raw) -> "asyncio.Future[bytes]":
+    def call(self, session: Session, params: Call) -> "WorkerCall | asyncio.Future[bytes]":
         """Call a function of a plugin; hot: no task where a worker is there.
 
         Raises:
-            InvalidParams: The params do not fit.
+            InvalidParams: The deadline is out of range.
             PluginNotFound: It is not installed.
         """
-        try:
-            params = _call_decoder.decode(raw)
-        except msgspec.ValidationError as exc:
-            raise invalid(exc) from exc
         runtime = self._catalog.runtimes.get(params.plugin_id) or self._catalog.get(params.plugin_id)
         timeout = timeout_seconds(params.timeout_ms, runtime)
         worker = runtime.worker
@@ -197,9 +191,3 @@ def timeout_seconds(timeout_ms: int | None, runtime: Runtime) -> float:
     if not 1 <= timeout_ms <= MAX_TIMEOUT_MS:
         raise InvalidParams(f"a deadline must be 1 to {MAX_TIMEOUT_MS} ms, not {timeout_ms}", path="$.timeoutMs")
     return timeout_ms / 1000
-
-
-def invalid(exc: msgspec.ValidationError) -> InvalidParams:
-    """Turn a decoder's complaint into the contract's error, with the JSON path."""
-    reason, _, path = str(exc).partition(" - at ")
-    return InvalidParams(f"Invalid params: {reason}", path=path.strip("`") or "$")

@@ -14,7 +14,8 @@ import structlog
 
 from plugind.host.caller import Caller
 from plugind.host.providers import Provider, Providers, title
-from plugind.supervisor.worker import Call, Worker
+from plugind.supervisor.call import Call
+from plugind.supervisor.worker import Worker
 from plugind_protocol.errors import HostUnavailable, MethodNotFound, PlugindError, PluginError, Timeout
 from plugind_protocol.host.timeline import BeginTransaction, CommitTransaction, RollbackTransaction
 from plugind_protocol.worker import PROCESSED, Kind

@@ -8,10 +8,13 @@ from typing import Final, cast
 
 from plugind.pace import Pace, now
 from plugind_protocol import sockets
-from plugind_protocol.worker import CONTROL, Decoder, Kind, Order, encode
+from plugind_protocol.worker import CONTROL, HEADER, Decoder, Kind, Order, encode
 
 _PIECE_BYTES: Final = 8 * 1024
 """Cut into messages at once: hundreds of them, at worst."""
+
+_HEADER_BYTES: Final = HEADER.size
+_header = HEADER.unpack_from
 
 OnMessage = Callable[[int, int, bytes], None]
 """Kind, call number, body."""
@@ -65,8 +68,12 @@ class Channel(asyncio.Protocol):
 
     def send(self, kind: Kind, call: int, body: bytes = b"") -> None:
         """Send one message; it is buffered where the worker does not read."""
+        self.write(encode(kind, call, body))
+
+    def write(self, message: bytes) -> None:
+        """Send one message that is framed already."""
         if self._transport is not None:
-            self._transport.write(encode(kind, call, body))
+            self._transport.write(message)
 
     def order(self, order: Order, number: int, descriptor: int | None = None) -> bool:
         """Send one order out of band.
@@ -110,6 +117,13 @@ class Channel(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Hand out whole messages; a stream that cannot be told apart is the end of the worker."""
+        if not self._waiting and len(data) >= _HEADER_BYTES and not self._decoder.mid_message:
+            length, kind, number = _header(data)
+            if len(data) == _HEADER_BYTES + length:  # nearly always: one message, whole
+                self._on_message(kind, number, data[_HEADER_BYTES:])
+                if self._rest_seconds:
+                    self._wait()
+                return
         if len(data) <= _PIECE_BYTES or self._decoder.missing >= len(data):  # a large message is best taken whole
             self._pieces.append(data)
         else:

@@ -15,10 +15,8 @@ class Queue(Generic[T]):
 
     def __init__(self) -> None:
         self._stretches: deque[T | Lanes[T]] = deque()  # lanes, or one thing that nothing overtakes
-        self._length = 0
-
-    def __len__(self) -> int:
-        return self._length
+        self.length = 0
+        """How many things wait."""
 
     def __iter__(self) -> Iterator[T]:
         for stretch in self._stretches:
@@ -35,7 +33,7 @@ class Queue(Generic[T]):
             thing: The thing; not a dict.
             lane: Whose it is; None if it is nobody's: it overtakes nothing, and nothing overtakes it.
         """
-        self._length += 1
+        self.length += 1
         if lane is None:
             self._stretches.append(thing)
             return
@@ -61,7 +59,7 @@ class Queue(Generic[T]):
             IndexError: Nothing waits.
         """
         stretch = self._stretches[0]
-        self._length -= 1
+        self.length -= 1
         if not isinstance(stretch, dict):
             self._stretches.popleft()
             return stretch
@@ -93,7 +91,7 @@ class Queue(Generic[T]):
             break
         else:
             return False
-        self._length -= 1
+        self.length -= 1
         return True
 
     def longest(self) -> tuple[int, T] | None:
@@ -117,4 +115,4 @@ class Queue(Generic[T]):
     def clear(self) -> None:
         """Forget everything."""
         self._stretches.clear()
-        self._length = 0
+        self.length = 0

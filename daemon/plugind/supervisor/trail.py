@@ -6,10 +6,11 @@ Knows nothing of capsules: whoever writes one asks for the `Evidence` when somet
 from collections import deque
 from typing import Final, NamedTuple
 
-from plugind_protocol.worker import Kind
+from plugind_protocol.worker import HEADER, Kind
 
 KEPT_BYTES: Final = 64 * 1024
 """Of a call that was answered, no more than this is kept; of the running one, all of it is there anyway."""
+_HEADER_BYTES: Final = HEADER.size
 _ASKED: Final = 64
 """Host calls kept per call."""
 _ASKED_BYTES: Final = 64 * 1024
@@ -104,6 +105,10 @@ class Evidence(NamedTuple):
     """Lifecycle hooks that had run and still held, in order."""
 
 
+_Kept = tuple[Kind, str, bytes, int, float, float, str, Asked | None]
+"""As `Ran`, but with the message instead of its body: made for every call, and looked at for hardly any."""
+
+
 class Trail:
     """The last calls of one worker.
 
@@ -112,14 +117,37 @@ class Trail:
     """
 
     def __init__(self, kept: int) -> None:
-        self._calls: deque[Ran] = deque(maxlen=kept)
+        self._calls: deque[_Kept] = deque(maxlen=kept)
         self._hooks: list[str] = []
 
-    def add(self, ran: Ran) -> None:
-        """Note a call that was answered."""
-        if ran.kind is _HOOK:
-            self._hook(ran)
-        self._calls.append(ran if ran.size <= KEPT_BYTES else ran._replace(body=ran.body[:KEPT_BYTES]))
+    def add(
+        self,
+        kind: Kind,
+        name: str,
+        message: bytes,
+        *,
+        seconds: float,
+        timeout: float,
+        outcome: str = OK,
+        asked: Asked | None = None,
+    ) -> None:
+        """Note a call that was answered.
+
+        Args:
+            kind: What it was.
+            name: What was called.
+            message: What the worker was sent, header included.
+            seconds: From the request to the answer.
+            timeout: Seconds it might have taken.
+            outcome: `OK` or the kind of an error.
+            asked: Its host calls.
+        """
+        if kind is _HOOK:
+            self._hook(name, outcome)
+        size = len(message)
+        if size > _HEADER_BYTES + KEPT_BYTES:
+            message = message[: _HEADER_BYTES + KEPT_BYTES]
+        self._calls.append((kind, name, message, size, seconds, timeout, outcome, asked))
 
     def evidence(self, fatal: Ran | None) -> Evidence:
         """Return what is known.
@@ -127,10 +155,14 @@ class Trail:
         Args:
             fatal: The call during which something went wrong; not one of those added.
         """
-        return Evidence(tuple(self._calls), fatal, tuple(self._hooks))
+        calls = tuple(
+            Ran(kind, name, message[_HEADER_BYTES:], size - _HEADER_BYTES, seconds, timeout, outcome, asked)
+            for kind, name, message, size, seconds, timeout, outcome, asked in self._calls
+        )
+        return Evidence(calls, fatal, tuple(self._hooks))
 
-    def _hook(self, ran: Ran) -> None:
-        undone = (*_UNDONE.get(ran.name, ()), ran.name)
-        self._hooks = [name for name in self._hooks if name not in undone]
-        if ran.outcome == OK and ran.name not in _UNDONE:
-            self._hooks.append(ran.name)
+    def _hook(self, name: str, outcome: str) -> None:
+        undone = (*_UNDONE.get(name, ()), name)
+        self._hooks = [one for one in self._hooks if one not in undone]
+        if outcome == OK and name not in _UNDONE:
+            self._hooks.append(name)

@@ -130,7 +130,7 @@ class WasmerInstance(Bounded):
         self._exports.clear()
         self._memory = None
         self._exported = False
-        self._size = 0
+        self._leave_memory()
 
     def _bind(self, function: Any, signature: Signature) -> Function:
         """Make the callable of a guest function."""

@@ -4,6 +4,8 @@ The binding's own prototypes stay as they are; these are separate function objec
 """
 
 import ctypes
+import functools
+from collections.abc import Callable
 from typing import Final
 
 from wasmtime import _ffi
@@ -15,6 +17,16 @@ call_unchecked: Final = _ffi.dll["wasmtime_func_call_unchecked"]
 """``(context, func, values, count, trap out) -> error or None``."""
 call_unchecked.restype = _ADDRESS
 call_unchecked.argtypes = [_ADDRESS, _ADDRESS, _ADDRESS, _SIZE, _ADDRESS]
+
+_call_prepared: Final = ctypes.CDLL(_ffi.dll._name)["wasmtime_func_call_unchecked"]  # noqa: SLF001  # its path
+_call_prepared.restype = _ADDRESS
+
+
+def prepare_call(context: int, func: int, values: int, count: int, trap: int) -> Callable[[], int | None]:
+    """Return what makes one call of `call_unchecked` again and again; its arguments are turned into C's only once."""
+    arguments = (*map(_ADDRESS.from_param, (context, func, values)), _SIZE(count), _ADDRESS.from_param(trap))
+    return functools.partial(_call_prepared, *arguments)
+
 
 memory_size: Final = _ffi.dll["wasmtime_memory_data_size"]
 """``(context, memory) -> bytes``."""

@@ -120,7 +120,7 @@ class WasmtimeInstance(Bounded):
         self._store = None
         self._functions.clear()
         self._memory = None
-        self._size = 0
+        self._leave_memory()
 
     def _find_memory(self) -> "_ffi.wasmtime_memory_t | None":
         item = self._export("memory", kind=_MEMORY)
@@ -159,12 +159,13 @@ class WasmtimeInstance(Bounded):
         values = ctypes.create_string_buffer(max(count, 1) * capi.VALUE_BYTES)
         trap = ctypes.c_void_p()
         pack, unpack, raise_ = params.pack_into, results.unpack_from, self._raise
-        call, context = capi.call_unchecked, self._context
-        func_at, values_at, trap_at = ctypes.addressof(func), ctypes.addressof(values), ctypes.addressof(trap)
+        call = capi.prepare_call(
+            self._context, ctypes.addressof(func), ctypes.addressof(values), count, ctypes.addressof(trap)
+        )
 
         def invoke(*args: Any, _alive: object = (func, values, trap)) -> tuple[Any, ...]:
             pack(values, 0, *args)
-            error = call(context, func_at, values_at, count, trap_at)
+            error = call()
             if error or trap.value:
                 raise_(error, trap.value)
             return unpack(values)

@@ -15,7 +15,6 @@ from tests.fakes.wire import RawClient, notification, request, wire
 
 from plugind.config import WireLimits
 from plugind.pace import Pace
-from plugind.rpc.params import ParamsDecoder
 from plugind.rpc.session import Session
 from plugind_protocol.errors import HostUnavailable, InvalidState, RequestCancelled
 from plugind_protocol.framing import Framing
@@ -23,19 +22,17 @@ from plugind_protocol.methods import Call, ClientInfo, PluginId
 
 pytestmark = pytest.mark.anyio
 
-decode_call = ParamsDecoder("plugins.call", Call).decode
 
-
-def echo(session: Session, params: msgspec.Raw) -> msgspec.Raw:
+def echo(session: Session, params: Call) -> msgspec.Raw:
     """Hot, answers at once."""
-    return decode_call(params).args
+    return params.args
 
 
-def echo_later(session: Session, params: msgspec.Raw) -> asyncio.Future[bytes | msgspec.Raw]:
+def echo_later(session: Session, params: Call) -> asyncio.Future[bytes | msgspec.Raw]:
     """Hot, answers by a future in a later iteration of the loop."""
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[bytes | msgspec.Raw] = loop.create_future()
-    loop.call_soon(answer.set_result, decode_call(params).args)
+    loop.call_soon(answer.set_result, params.args)
     return answer
 
 
@@ -56,7 +53,7 @@ class Never:
         self.started = asyncio.Event()
         self.cancelled = asyncio.Event()
 
-    def __call__(self, session: Session, params: msgspec.Raw) -> asyncio.Future[bytes | msgspec.Raw]:
+    def __call__(self, session: Session, params: Call) -> asyncio.Future[bytes | msgspec.Raw]:
         answer: asyncio.Future[bytes | msgspec.Raw] = asyncio.get_running_loop().create_future()
         answer.add_done_callback(lambda done: self.cancelled.set() if done.cancelled() else None)
         self.answers.append(answer)
@@ -203,8 +200,8 @@ async def test_notifications_run_and_get_no_answer(path: Path) -> None:
     async def get(session: Session, params: PluginId) -> None:
         seen.append(params.plugin_id)
 
-    def hot(session: Session, params: msgspec.Raw) -> bytes:
-        seen.append(decode_call(params).function)
+    def hot(session: Session, params: Call) -> bytes:
+        seen.append(params.function)
         raise InvalidState("nobody hears this")
 
     async with wire(path, control={"plugins.get": get}, hot={"plugins.call": hot}) as served, RawClient(path) as client:
@@ -242,13 +239,13 @@ async def test_missing_params_are_empty_ones(path: Path, rest: bytes) -> None:
 
 
 async def test_line_breaks_in_results_do_not_break_lines(path: Path) -> None:
-    def pretty(session: Session, params: msgspec.Raw) -> bytes:
+    def pretty(session: Session, params: Call) -> bytes:
         return b'{\r\n  "a": "x\\ny"\n}'
 
     async with wire(path, hot={"plugins.call": pretty}), RawClient(path) as client:
-        assert (await client.call("plugins.call"))["result"] == {"a": "x\ny"}
-        assert (await client.call("plugins.call"))["result"] == {"a": "x\ny"}
-        await client.send([request("plugins.call")])
+        assert (await client.call("plugins.call", call()))["result"] == {"a": "x\ny"}
+        assert (await client.call("plugins.call", call()))["result"] == {"a": "x\ny"}
+        await client.send([request("plugins.call", call())])
         assert (await client.read())[0]["result"] == {"a": "x\ny"}
 
 

@@ -223,7 +223,7 @@ async def answer_to(path: FilePath, method: str, exc: Exception) -> Any:
         await anyio.lowlevel.checkpoint()
         raise exc
 
-    def hot(session: Session, params: msgspec.Raw) -> asyncio.Future[bytes | msgspec.Raw]:
+    def hot(session: Session, params: Call) -> asyncio.Future[bytes | msgspec.Raw]:
         if not method.endswith("later"):
             raise exc
         answer: asyncio.Future[bytes | msgspec.Raw] = asyncio.get_running_loop().create_future()
@@ -231,7 +231,8 @@ async def answer_to(path: FilePath, method: str, exc: Exception) -> Any:
         return answer
 
     async with wire(path, control={"plugins.get": control}, hot={"plugins.call": hot}), RawClient(path) as client:
-        answer = await client.call(method.removesuffix(" later"), {"pluginId": "p"}, id=7)
+        params = {"pluginId": "p"} | ({} if method == "plugins.get" else {"function": "f"})
+        answer = await client.call(method.removesuffix(" later"), params, id=7)
         assert answer["id"] == 7
         assert (await client.call("plugins.list"))["error"]["code"] == -32002
         return answer
@@ -249,13 +250,13 @@ async def test_a_result_that_cannot_be_encoded_is_our_fault(path: FilePath) -> N
 
 
 async def test_a_handler_s_own_cancellation_is_an_answer_too(path: FilePath) -> None:
-    def hot(session: Session, params: msgspec.Raw) -> asyncio.Future[bytes | msgspec.Raw]:
+    def hot(session: Session, params: Call) -> asyncio.Future[bytes | msgspec.Raw]:
         answer: asyncio.Future[bytes | msgspec.Raw] = asyncio.get_running_loop().create_future()
         answer.cancel()
         return answer
 
     async with wire(path, hot={"plugins.call": hot}), RawClient(path) as client:
-        assert (await client.call("plugins.call"))["error"]["code"] == -32800
+        assert (await client.call("plugins.call", {"pluginId": "p", "function": "f"}))["error"]["code"] == -32800
 
 
 async def test_control_requests_of_one_client_run_side_by_side(path: FilePath) -> None:

@@ -15,13 +15,11 @@ import pytest
 from tests.fakes.wire import RawClient, request, wire
 
 from plugind.pace import Pace
-from plugind.rpc.params import ParamsDecoder
 from plugind.rpc.session import Session
 from plugind_protocol.methods import Call
 
 pytestmark = pytest.mark.anyio
 
-decode_call = ParamsDecoder("plugins.call", Call).decode
 MANY = 2000
 
 
@@ -36,9 +34,9 @@ class Answering:
     def __init__(self) -> None:
         self.asked: list[int] = []
 
-    def __call__(self, session: Session, params: msgspec.Raw) -> msgspec.Raw:
+    def __call__(self, session: Session, params: Call) -> msgspec.Raw:
         self.asked.append(session.number)
-        return decode_call(params).args
+        return params.args
 
 
 def line(number: int) -> bytes:

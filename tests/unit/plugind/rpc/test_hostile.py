@@ -14,19 +14,17 @@ from tests.fakes.wire import RawClient, Wire, notification, request, wire
 
 from plugind.config import WireLimits
 from plugind.rpc.outbox import HIGH_WATER
-from plugind.rpc.params import ParamsDecoder
 from plugind.rpc.session import Session
 from plugind_protocol.framing import Framing
 from plugind_protocol.methods import Call
 
 pytestmark = pytest.mark.anyio
 
-decode_call = ParamsDecoder("plugins.call", Call).decode
 both_framings = pytest.mark.parametrize("framing", Framing)
 
 
-def echo(session: Session, params: msgspec.Raw) -> msgspec.Raw:
-    return decode_call(params).args
+def echo(session: Session, params: Call) -> msgspec.Raw:
+    return params.args
 
 
 def call(args: Any = None) -> dict[str, Any]:
@@ -271,10 +269,10 @@ async def test_who_never_reads_is_not_read_from_either(path: Path) -> None:
     """
     handled = 0
 
-    def counted(session: Session, params: msgspec.Raw) -> msgspec.Raw:
+    def counted(session: Session, params: Call) -> msgspec.Raw:
         nonlocal handled
         handled += 1
-        return decode_call(params).args
+        return params.args
 
     total = 1000
     limits = WireLimits(header_idle_seconds=0.1)

@@ -15,7 +15,7 @@ def queue(*things: tuple[int | None, str]) -> Queue[str]:
 
 
 def drained(one: Queue[str]) -> str:
-    return "".join(one.pop() for _ in range(len(one)))
+    return "".join(one.pop() for _ in range(one.length))
 
 
 def test_lanes_take_turns() -> None:
@@ -35,7 +35,7 @@ def test_what_comes_next_can_be_looked_at() -> None:
         one.first()
     with pytest.raises(IndexError):
         one.pop()
-    assert len(one) == 0
+    assert one.length == 0
 
 
 @pytest.mark.parametrize("gone", ["a", "b", "!", "x"])
@@ -56,7 +56,7 @@ def test_the_longest_lane_is_found_over_all_stretches() -> None:
 def test_it_can_be_emptied() -> None:
     one = queue((1, "a"), (None, "!"))
     one.clear()
-    assert (len(one), list(one)) == (0, [])
+    assert (one.length, list(one)) == (0, [])
 
 
 @given(st.lists(st.tuples(st.sampled_from([None, 1, 2, 3]), st.integers()).map(lambda pair: (pair[0], object()))))
@@ -64,9 +64,9 @@ def test_everything_comes_once_and_each_lane_in_order(things: list[tuple[int | N
     one: Queue[object] = Queue()
     for lane, thing in things:
         one.push(thing, lane)
-    assert len(one) == len(things)
+    assert one.length == len(things)
     assert set(one) == {thing for _, thing in things}
-    came = [one.pop() for _ in range(len(one))]
+    came = [one.pop() for _ in range(one.length)]
     for lane in (None, 1, 2, 3):
         mine = [thing for number, thing in things if number == lane]
         assert [thing for thing in came if thing in mine] == mine

@@ -1,11 +1,15 @@
 """What is remembered of a worker's calls, and what is too much."""
 
+import sys
+
 from plugind.supervisor.trail import KEPT_BYTES, Asked, Ran, Trail
-from plugind_protocol.worker import Kind
+from plugind_protocol.worker import Kind, encode
 
 
-def ran(name: str, *, kind: Kind = Kind.CALL, body: bytes = b"", outcome: str = "ok") -> Ran:
-    return Ran(kind, name, body, len(body), 0.1, 30.0, outcome, None)
+def add(trail: Trail, name: str, *, kind: Kind = Kind.CALL, body: bytes = b"", outcome: str = "ok") -> bytes:
+    message = encode(kind, 1, body)
+    trail.add(kind, name, message, seconds=0.1, timeout=30.0, outcome=outcome)
+    return message
 
 
 def names(trail: Trail) -> list[str]:
@@ -15,7 +19,7 @@ def names(trail: Trail) -> list[str]:
 def test_the_last_calls_are_kept_oldest_first() -> None:
     trail = Trail(3)
     for number in range(10):
-        trail.add(ran(str(number)))
+        add(trail, str(number))
     assert names(trail) == ["7", "8", "9"]
     assert names(Trail(0)) == []
 
@@ -23,24 +27,27 @@ def test_the_last_calls_are_kept_oldest_first() -> None:
 def test_a_body_is_not_copied_unless_it_is_large() -> None:
     trail = Trail(3)
     small, large = bytes(KEPT_BYTES), bytes(KEPT_BYTES + 1)
-    trail.add(ran("small", body=small))
-    trail.add(ran("large", body=large))
-    calls = trail.evidence(ran("fatal", body=large)).calls
-    assert calls[0].body is small
+    message = add(trail, "small", body=small)
+    assert sys.getrefcount(message) == 3  # ours, the trail's, and that of the argument
+    message = add(trail, "large", body=large)
+    assert sys.getrefcount(message) == 2
+    last = Ran(Kind.CALL, "fatal", large, len(large), 0.1, 30.0, "lost", None)
+    calls = trail.evidence(last).calls
+    assert calls[0].body == small
     assert (len(calls[1].body), calls[1].size) == (KEPT_BYTES, len(large))
-    assert trail.evidence(last := ran("fatal", body=large)).fatal is last
+    assert trail.evidence(last).fatal is last
 
 
 def test_hooks_that_hold() -> None:
     trail = Trail(1)
     for name in ("lifecycle.load", "lifecycle.activate", "main"):
-        trail.add(ran(name, kind=Kind.HOOK))
+        add(trail, name, kind=Kind.HOOK)
     assert trail.evidence(None).hooks == ("lifecycle.load", "lifecycle.activate", "main")
-    trail.add(ran("lifecycle.deactivate", kind=Kind.HOOK, outcome="Trap"))
+    add(trail, "lifecycle.deactivate", kind=Kind.HOOK, outcome="Trap")
     assert trail.evidence(None).hooks == ("lifecycle.load",)
-    trail.add(ran("lifecycle.activate", kind=Kind.HOOK, outcome="Trap"))
+    add(trail, "lifecycle.activate", kind=Kind.HOOK, outcome="Trap")
     assert trail.evidence(None).hooks == ("lifecycle.load",)
-    trail.add(ran("lifecycle.unload", kind=Kind.HOOK))
+    add(trail, "lifecycle.unload", kind=Kind.HOOK)
     assert trail.evidence(None).hooks == ()
 
 
