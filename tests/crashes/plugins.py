@@ -47,11 +47,11 @@ async def holding(daemon: FakeDaemon, folder: Path) -> None:
 
 
 async def accept(daemon: FakeDaemon, _folder: Path) -> None:
-    await daemon.catalog.accept("p", frozenset)
+    await daemon.catalog.consent.accept("p", frozenset)
 
 
 async def reject(daemon: FakeDaemon, _folder: Path) -> None:
-    await daemon.catalog.reject("p")
+    await daemon.catalog.consent.reject("p")
 
 
 def found(daemon: FakeDaemon) -> Found:
@@ -59,7 +59,7 @@ def found(daemon: FakeDaemon) -> Found:
     return {
         plugin_id: (
             runtime.installed.record.version,
-            [one.version for one in daemon.catalog.versions(plugin_id).versions[1:]],
+            [one.version for one in daemon.catalog.shelf.versions(plugin_id).versions[1:]],
             runtime.installed.record.granted,
             runtime.installed.record.enabled,
             runtime.installed.record.limits.storage_bytes,
@@ -72,7 +72,9 @@ def found(daemon: FakeDaemon) -> Found:
 
 def whole(daemon: FakeDaemon, data: Path) -> None:
     """Look whether everything fits together."""
-    versions = [one for plugin_id in daemon.catalog.runtimes for one in daemon.catalog.versions(plugin_id).versions]
+    versions = [
+        one for plugin_id in daemon.catalog.runtimes for one in daemon.catalog.shelf.versions(plugin_id).versions
+    ]
     packages = {one.package for one in versions} | {one.package for one in daemon.catalog.held.records()}
     assert {path.name for path in (data / "packages").iterdir()} == packages
     assert {path.stem for path in (data / "labels").iterdir()} == packages
@@ -80,7 +82,7 @@ def whole(daemon: FakeDaemon, data: Path) -> None:
         assert store._digest(data / "packages" / package) == package
     for rest in ("staging", "incoming"):
         assert list((data / rest).iterdir()) == []
-    assert daemon.catalog.lost == []
+    assert daemon.catalog.shelf.lost == {}
     states = {plugin_id: runtime.state for plugin_id, runtime in daemon.catalog.runtimes.items()}
     told = {plugin_id: state for plugin_id, state in daemon.journal.states().items() if state != State.NOT_INSTALLED}
     assert {plugin_id: state for plugin_id, state in told.items() if states.get(plugin_id) != state} == {}
@@ -263,11 +265,11 @@ async def quarantined(daemon: FakeDaemon, folder: Path) -> None:
 
 
 async def release(daemon: FakeDaemon, _folder: Path) -> None:
-    await daemon.catalog.release("p", fallback=False)
+    await daemon.catalog.quarantine.release("p", fallback=False)
 
 
 async def fall_back(daemon: FakeDaemon, _folder: Path) -> None:
-    await daemon.catalog.release("p", fallback=True)
+    await daemon.catalog.quarantine.release("p", fallback=True)
 
 
 def lose_the_state_file(data: Path) -> None:

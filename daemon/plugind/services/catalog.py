@@ -1,42 +1,34 @@
-"""All installed plugins: what is decided about them, one operation after the other for each, and kept durably.
+"""All installed plugins: what is decided about them, one operation after the other for each, and kept durably."""
 
-Two locks for each plugin. *Preparing* is held by what brings another version, from its beginning to its end, since
-compiling takes long; *changing* while the plugin's records change and a version shows that it runs. Whoever holds both
-took *preparing* first.
-"""
-
-import datetime as dt
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 
 import anyio
+import anyio.to_thread
 import structlog
 
 from plugind.config import Config
 from plugind.policy import grants
-from plugind.registry import folder, lifecycle, versions
+from plugind.registry import folder, versions
 from plugind.registry.database import Database
-from plugind.registry.records import Quarantined, Record
+from plugind.registry.records import Record
 from plugind.registry.sources import Report, Sources
 from plugind.registry.store import PackageStore
 from plugind.services import held
-from plugind.services.environment import Environment, Installed
+from plugind.services.arrivals import Arrivals
+from plugind.services.consent import Consent
+from plugind.services.environment import Environment
+from plugind.services.folders import Folders
 from plugind.services.held import HeldUpdates
 from plugind.services.installer import Installer, Prepared
-from plugind.services.locks import Locks
+from plugind.services.quarantine import Quarantine
 from plugind.services.runtime import Runtime
-from plugind_protocol.errors import InvalidParams, InvalidState, ManifestInvalid, PlugindError, PluginNotFound
+from plugind.services.shelf import Shelf
+from plugind.services.switching import Switching, check_installed, now
+from plugind.services.turns import Turns
+from plugind_protocol.errors import ManifestInvalid
 from plugind_protocol.manifest import Manifest
-from plugind_protocol.methods import (
-    Install,
-    InstallProgress,
-    KeptVersion,
-    LostPlugin,
-    PluginInfo,
-    State,
-    Versions,
-)
+from plugind_protocol.methods import Install, InstallProgress, State
 from plugind_protocol.permissions import Permission
 
 _log = structlog.get_logger(__name__)
@@ -61,54 +53,37 @@ class Catalog:
         self._database = database
         self._environment = environment
         self._installer = Installer(config, store, environment.pool, referred=self._referred)
-        self._preparing = Locks()
-        self._changing = Locks()
-        self._kept: dict[str, list[Record]] = {}
-        self._quarantines: dict[tuple[str, str], Quarantined] = {}
-        self._arriving: dict[str, State] = {}
-        self._lost: dict[str, tuple[Record, str]] = {}
+        self.turns = Turns()
+        """Whose turn it is with each plugin."""
+        self.shelf = Shelf()
+        """What is there."""
+        self.runtimes = self.shelf.runtimes
+        """By plugin id; read by the hot paths."""
         self.held = HeldUpdates(database)
         """Updates that wait for the user."""
-        self._beneath: dict[str, Record] = {}
-        """Installed versions of plugins that run from the folders they are developed in."""
-        self.on_left: Callable[[str], None] = lambda _: None
-        """Told of a plugin that does not run from a folder any more."""
-        self.runtimes: dict[str, Runtime] = {}
-        """By plugin id; read by the hot paths."""
-
-    # --- the start --------------------------------------------------------------------------------------------
-
-    async def restore(self) -> None:
-        """Bring back what was installed before the daemon's start.
-
-        Records of what cannot be read any more are kept: it is `lost` until it is installed again.
-        """
-        records = await anyio.to_thread.run_sync(self._database.records)
-        self._quarantines = {(one.plugin_id, one.package): one for one in self._database.quarantined()}
-        for record in self._database.kept():
-            self._kept.setdefault(record.plugin_id, []).append(record)
-        self.held.load()
-        for record in records:
-            try:
-                installed = await anyio.to_thread.run_sync(self._installer.installed, record)
-            except (OSError, ManifestInvalid) as exc:
-                _log.error("plugin cannot be restored", plugin=record.plugin_id, reason=str(exc))
-                self._lost[record.plugin_id] = (record, str(exc))
-            else:
-                self.runtimes[record.plugin_id] = self._runtime(installed)
-        await self._installer.collect()
-        await self._installer.label_missing()
-        await self._environment.own.settle(frozenset(record.plugin_id for record in records))
-        self._prefer()
-
-    def _runtime(self, installed: Installed) -> Runtime:
-        quarantine = self._quarantines.get((installed.record.plugin_id, installed.record.package))
-        runtime = Runtime(installed, self._environment, on_quarantine=self._on_quarantine, quarantine=quarantine)
-        runtime.crashes.fallback = self._fallback(installed.record) if quarantine is not None else None
-        self.held.show(runtime)
-        return runtime
-
-    # --- looking ----------------------------------------------------------------------------------------------
+        self.arrivals = Arrivals(self.shelf, environment.announce)
+        """What is on its way."""
+        self._switching = Switching(
+            config, database, self.shelf, held=self.held, installer=self._installer, environment=environment
+        )
+        self.quarantine = Quarantine(
+            config, database, self.shelf, turns=self.turns, switching=self._switching, environment=environment
+        )
+        """Versions that crash too often."""
+        self._switching.on_quarantine = self.quarantine.note
+        self.folders = Folders(
+            database,
+            self.shelf,
+            turns=self.turns,
+            arrivals=self.arrivals,
+            switching=self._switching,
+            installer=self._installer,
+        )
+        """What runs from the folders it is developed in."""
+        self.consent = Consent(
+            self.shelf, self.held, turns=self.turns, switching=self._switching, installer=self._installer
+        )
+        """What the user says to updates that are held."""
 
     def get(self, plugin_id: str) -> Runtime:
         """Return a plugin's runtime.
@@ -116,54 +91,30 @@ class Catalog:
         Raises:
             PluginNotFound: It is not installed.
         """
-        runtime = self.runtimes.get(plugin_id)
-        if runtime is None:
-            raise PluginNotFound(f"plugin {plugin_id!r} is not installed", plugin_id=plugin_id)
-        return runtime
+        return self.shelf.get(plugin_id)
 
-    def state(self, plugin_id: str) -> State:
-        """Return the state of a plugin, installed or not."""
-        runtime = self.runtimes.get(plugin_id)
-        return runtime.state if runtime is not None else self._arriving.get(plugin_id, State.NOT_INSTALLED)
+    async def restore(self) -> None:
+        """Bring back what was installed before the daemon's start.
 
-    def infos(self) -> list[PluginInfo]:
-        """Describe all installed plugins, by id."""
-        return [runtime.info() for _, runtime in sorted(self.runtimes.items())]
-
-    @property
-    def lost(self) -> list[LostPlugin]:
-        """Plugins whose package cannot be read any more."""
-        return [
-            LostPlugin(plugin_id=record.plugin_id, version=record.version, reason=reason)
-            for record, reason in self._lost.values()
-        ]
-
-    def versions(self, plugin_id: str) -> Versions:
-        """Return the versions of a plugin that are there.
-
-        Raises:
-            PluginNotFound: It is not installed.
+        Records of what cannot be read any more are kept: it is `lost` until it is installed again.
         """
-        current = self.get(plugin_id).committed.record
-        return Versions(
-            plugin_id=plugin_id,
-            current=current.version,
-            versions=[
-                KeptVersion(
-                    version=one.version,
-                    package=one.package,
-                    current=one is current,
-                    installed_at=one.installed_at,
-                    source=one.source,
-                    quarantine=found.reason if (found := self._quarantines.get((plugin_id, one.package))) else None,
-                )
-                for one in (current, *reversed(self._kept.get(plugin_id, [])))
-            ],
-        )
-
-    def kept(self) -> list[Record]:
-        """All versions that are kept besides the current ones, of each plugin the latest first."""
-        return [record for records in self._kept.values() for record in reversed(records)]
+        records = await anyio.to_thread.run_sync(self._database.records)
+        self.shelf.quarantines.update({(one.plugin_id, one.package): one for one in self._database.quarantined()})
+        for record in self._database.kept():
+            self.shelf.kept.setdefault(record.plugin_id, []).append(record)
+        self.held.load()
+        for record in records:
+            try:
+                installed = await anyio.to_thread.run_sync(self._installer.installed, record)
+            except (OSError, ManifestInvalid) as exc:
+                _log.error("plugin cannot be restored", plugin=record.plugin_id, reason=str(exc))
+                self.shelf.lost[record.plugin_id] = (record, str(exc))
+            else:
+                self._switching.start(installed)
+        await self._installer.collect()
+        await self._installer.label_missing()
+        await self._environment.own.settle(frozenset(record.plugin_id for record in records))
+        self._switching.prefer()
 
     # --- versions that come -----------------------------------------------------------------------------------
 
@@ -198,8 +149,8 @@ class Catalog:
             manifest = contents.manifest
             if before is not None:
                 await before(manifest)
-            async with self._preparing.hold(manifest.name):
-                with self._arrival(manifest.name, manifest.version, fetched=self._sources.fetched(found)):
+            async with self.turns.prepare(manifest.name):
+                with self.arrivals.expect(manifest.name, manifest.version, fetched=self._sources.fetched(found)):
                     return await self._take(contents, chosen, source=origin or params.source, report=report)
 
     async def _take(
@@ -207,49 +158,18 @@ class Catalog:
     ) -> Runtime:
         """Install what was read, or update to it."""
         manifest = contents.manifest
-        self._arrive(manifest.name, State.INSTALLING, manifest.version)
+        self.arrivals.go(manifest.name, State.INSTALLING, manifest.version)
         report(InstallProgress(stage="compiling"))
-        async with self._installer.prepared(contents) as prepared, self._change(manifest.name):
+        async with self._installer.prepared(contents) as prepared, self.turns.change(manifest.name):
             report(InstallProgress(stage="installing"))
-            self._arrive(manifest.name, State.INSTALLING, manifest.version)  # it may have been uninstalled meanwhile
+            # Again, since it may have been uninstalled meanwhile.
+            self.arrivals.go(manifest.name, State.INSTALLING, manifest.version)
             return await self._commit(prepared, chosen, source=source)
-
-    @contextmanager
-    def _arrival(self, plugin_id: str, version: str, *, fetched: bool) -> Iterator[None]:
-        """Tell of a plugin that is not there yet that its package is, and where it does not come, that it does not."""
-        if fetched:
-            self._arrive(plugin_id, State.DOWNLOADED, version)
-        try:
-            yield
-        except BaseException as exc:
-            if plugin_id in self._arriving:
-                self._arrive(plugin_id, State.NOT_INSTALLED, version, reason=str(exc) or "cancelled")
-            raise
-
-    def _arrive(self, plugin_id: str, to: State, version: str, *, reason: str | None = None) -> None:
-        """Let a plugin that is not there yet go to a state; nothing where it is there, or in this state already."""
-        before = self._arriving.get(plugin_id, State.NOT_INSTALLED)
-        if to is before or (to in lifecycle.ARRIVING and plugin_id in self.runtimes):
-            return
-        lifecycle.check(before, to, plugin_id=plugin_id)
-        if to in lifecycle.ARRIVING - {State.NOT_INSTALLED}:
-            self._arriving[plugin_id] = to
-        else:
-            self._arriving.pop(plugin_id, None)
-        self._environment.announce(plugin_id, before, to, version=version, reason=reason)
-
-    @asynccontextmanager
-    async def _change(self, plugin_id: str) -> AsyncIterator[None]:
-        """Change records of a plugin; whoever asked cannot stop this midway."""
-        with anyio.CancelScope(shield=True):
-            async with self._changing.hold(plugin_id):
-                yield
 
     async def _commit(self, prepared: Prepared, chosen: frozenset[Permission], *, source: str | None) -> Runtime:
         """Make what was prepared the plugin's current version, durably; what was revoked meanwhile stays so."""
         manifest = prepared.manifest
         known = self.runtimes.get(manifest.name)
-        current = known.installed.record if known is not None else None
         record = Record(
             plugin_id=manifest.name,
             version=manifest.version,
@@ -259,184 +179,35 @@ class Catalog:
             enabled=True,
             granted=_words(chosen if known is None else chosen | (known.granted & set(manifest.requested))),
             source=source,
-            installed_at=_now(),
+            installed_at=now(),
         )
-        if known is not None and current is not None:
-            _check_installed(current)
-            record = versions.again(record, current, granted=record.granted, at=_now())
-            widens = held.widening(manifest, known.installed, chosen)
-            if widens and all(one.package != record.package for one in self._kept.get(manifest.name, [])):
-                await self.held.hold(known, record, widens)
-                await self._installer.label(record)
-                self._environment.held(manifest.name, held.describe(self.held.get(known)))
-            else:
-                await self._switch(known, record)
-            return known
-        lost, _ = self._lost.get(manifest.name, (None, ""))
+        if known is None:
+            return await self._add(record)
+        current = known.installed.record
+        check_installed(current)
+        record = versions.again(record, current, granted=record.granted, at=now())
+        widens = held.widening(manifest, known.installed, chosen)
+        if widens and all(one.package != record.package for one in self.shelf.kept.get(manifest.name, [])):
+            await self.held.hold(known, record, widens)
+            await self._installer.label(record)
+            self._environment.held(manifest.name, held.describe(self.held.get(known)))
+        else:
+            await self._switching.switch(known, record)
+        return known
+
+    async def _add(self, record: Record) -> Runtime:
+        """Install a plugin that is not there, or has been lost: that knows what was decided about it."""
+        lost, _ = self.shelf.lost.get(record.plugin_id, (None, ""))
         if lost is not None:
-            record = versions.again(record, lost, granted=record.granted, at=_now())
+            record = versions.again(record, lost, granted=record.granted, at=now())
         installed = await anyio.to_thread.run_sync(self._installer.installed, record)
         await anyio.to_thread.run_sync(self._database.put, record)
-        self._lost.pop(manifest.name, None)
-        self.runtimes[manifest.name] = runtime = self._runtime(installed)
-        self._arrive(manifest.name, State.INSTALLED, manifest.version)
+        self.shelf.lost.pop(record.plugin_id, None)
+        runtime = self._switching.start(installed)
+        self.arrivals.go(record.plugin_id, State.INSTALLED, record.version)
         await self._installer.label(record)
-        self._prefer()
+        self._switching.prefer()
         return runtime
-
-    async def develop(
-        self, contents: folder.Contents, chosen: frozenset[Permission], *, path: str, installer: Installer
-    ) -> Runtime:
-        """Let a plugin run from the folder it is developed in, in the place of an installed version if there is one.
-
-        Nothing of it is kept.
-
-        Args:
-            contents: What was read from the folder.
-            chosen: What it is granted.
-            path: The folder.
-            installer: Has copies of it.
-
-        Raises:
-            PlugindError: As `install`; the version before goes on.
-        """
-        manifest = contents.manifest
-        name = manifest.name
-        async with self._preparing.hold(name):
-            with self._arrival(name, manifest.version, fetched=False):
-                self._arrive(name, State.INSTALLING, manifest.version)
-                async with installer.prepared(contents) as prepared, self._change(name):
-                    self._arrive(name, State.INSTALLING, manifest.version)
-                    record = Record(
-                        plugin_id=name,
-                        version=manifest.version,
-                        package=prepared.package,
-                        module_hash=prepared.module_hash,
-                        abi=prepared.abi,
-                        enabled=True,
-                        granted=_words(chosen),
-                        source=path,
-                        installed_at=_now(),
-                        development=path,
-                    )
-                    return await self._develop(await anyio.to_thread.run_sync(installer.installed, record))
-
-    async def _develop(self, installed: Installed) -> Runtime:
-        record = installed.record
-        runtime = self.runtimes.get(record.plugin_id)
-        if runtime is None:
-            self.runtimes[record.plugin_id] = runtime = self._runtime(installed)
-            self._arrive(record.plugin_id, State.INSTALLED, record.version)
-            return runtime
-        before = runtime.committed.record
-        if before.development is None:
-            self._beneath[record.plugin_id] = before
-        if before.development is None or before.package != record.package:
-            try:
-                await runtime.switch(installed, commit=_nothing)
-            except PlugindError:
-                if before.development is None:
-                    del self._beneath[record.plugin_id]
-                raise
-        return runtime
-
-    def developed(self) -> list[Record]:
-        """Return the records of plugins that run from folders."""
-        found = (one for runtime in self.runtimes.values() for one in (runtime.installed, runtime.committed))
-        return [one.record for one in found if one.record.development is not None]
-
-    async def _leave_folder(self, runtime: Runtime) -> None:
-        """Let a plugin not run from its folder any more; the installed version comes back, if there is one."""
-        plugin_id = runtime.plugin_id
-        path = runtime.committed.record.development
-        beneath = self._beneath.pop(plugin_id, None)
-        if path is not None:
-            await anyio.to_thread.run_sync(self._database.develop, path, None)
-        if beneath is None:
-            await runtime.remove(_nothing)
-            del self.runtimes[plugin_id]
-        else:
-            installed = await anyio.to_thread.run_sync(self._installer.installed, beneath)
-            await runtime.switch(installed, commit=_nothing)
-        self.on_left(plugin_id)
-        self._prefer()
-
-    async def _switch(self, runtime: Runtime, record: Record) -> None:
-        """Make another version of a plugin its current one, durably, and keep the old one."""
-        old = runtime.installed.record
-        _check_installed(old)
-        kept = versions.kept_after(
-            self._kept.get(old.plugin_id, []), old, record, keep=self._config.supervision.kept_versions
-        )
-        installed = await anyio.to_thread.run_sync(self._installer.installed, record)
-
-        async def commit() -> None:
-            await anyio.to_thread.run_sync(self._database.store, record, kept)
-            self._kept[record.plugin_id] = kept
-            if record.package in {waiting.package for waiting in self.held.records()}:
-                self.held.taken(runtime)
-
-        quarantine = self._quarantines.get((record.plugin_id, record.package))
-        await runtime.switch(installed, commit=commit, quarantine=quarantine)
-        await self._installer.label(record)
-        if quarantine is not None:
-            runtime.crashes.fallback = self._fallback(record)
-        self._prefer()
-        await self._installer.collect()
-
-    async def accept(self, plugin_id: str, choose: Callable[[Iterable[Permission]], frozenset[Permission]]) -> Runtime:
-        """Take the update that is held.
-
-        Args:
-            plugin_id: The plugin.
-            choose: What the update asks for → what the user grants of it, besides what the plugin has.
-
-        Raises:
-            PluginNotFound: It is not installed.
-            InvalidState: No update is held.
-            PlugindError: Why it did not get to where the current version is; that one is back.
-        """
-        async with self._preparing.hold(plugin_id), self._change(plugin_id):
-            runtime = self.get(plugin_id)
-            await self._accept(runtime, choose)
-            return runtime
-
-    async def _accept(self, runtime: Runtime, choose: Callable[[Iterable[Permission]], frozenset[Permission]]) -> None:
-        waiting = self.held.get(runtime)
-        manifest = (await anyio.to_thread.run_sync(self._installer.installed, waiting.record)).manifest
-        agreed = grants.choose(waiting.agreed, manifest.requested) | choose(manifest.requested)
-        granted = _words(agreed | (runtime.granted & set(manifest.requested)))
-        record = versions.again(waiting.record, runtime.installed.record, granted=granted, at=_now())
-        await self._switch(runtime, record)
-
-    async def agree(self, plugin_id: str, permissions: list[str]) -> Runtime:
-        """Grant what a held update asks for; it is taken once nothing is missing.
-
-        Raises:
-            PluginNotFound: It is not installed.
-            InvalidState: No update is held.
-            InvalidParams: The update does not ask for it.
-        """
-        async with self._preparing.hold(plugin_id), self._change(plugin_id):
-            runtime = self.get(plugin_id)
-            waiting = self.held.get(runtime)
-            manifest = (await anyio.to_thread.run_sync(self._installer.installed, waiting.record)).manifest
-            if await self.held.agree(runtime, grants.choose(permissions, manifest.requested)):
-                await self._accept(runtime, lambda _requested: frozenset())
-            return runtime
-
-    async def reject(self, plugin_id: str) -> Runtime:
-        """Drop the update that is held.
-
-        Raises:
-            PluginNotFound: It is not installed.
-            InvalidState: No update is held.
-        """
-        async with self._change(plugin_id):
-            runtime = self.get(plugin_id)
-            await self.held.drop(runtime)
-            await self._installer.collect()
-            return runtime
 
     async def rollback(self, plugin_id: str, version: str | None = None) -> Runtime:
         """Go back to a version that is kept.
@@ -451,38 +222,10 @@ class Catalog:
             InvalidParams: This version is not kept.
             PlugindError: Why it did not get to where the current one is; that one is back.
         """
-        async with self._preparing.hold(plugin_id), self._change(plugin_id):
+        async with self.turns.prepare(plugin_id), self.turns.change(plugin_id):
             runtime = self.get(plugin_id)
-            await self._back(runtime, self._choose(runtime, version))
+            await self._switching.back(runtime, self.shelf.choose(runtime, version))
             return runtime
-
-    def _choose(self, runtime: Runtime, version: str | None) -> Record:
-        kept = self._kept.get(runtime.plugin_id, [])
-        if version is None:
-            record = versions.latest(kept, self._quarantines)
-        else:
-            record = versions.find(kept, version)
-            if record is None:
-                raise InvalidParams(
-                    f"version {version!r} of {runtime.plugin_id} is not kept",
-                    hint=f"These are: {', '.join(one.version for one in reversed(kept)) or 'none'}.",
-                    plugin_id=runtime.plugin_id,
-                    path="$.version",
-                )
-        if record is None:
-            raise InvalidState(
-                f"{runtime.plugin_id} has no earlier version that could be used",
-                hint=f"See what is kept with: pluginctl versions {runtime.plugin_id}",
-                plugin_id=runtime.plugin_id,
-            )
-        return record
-
-    async def _back(self, runtime: Runtime, record: Record) -> None:
-        """Go back to a kept version: with what it was granted then and lost not since, and what was granted since."""
-        installed = await anyio.to_thread.run_sync(self._installer.installed, record)
-        since = runtime.granted & set(installed.manifest.requested)
-        granted = sorted({*record.granted, *map(str, since)})
-        await self._switch(runtime, versions.again(record, runtime.installed.record, granted=granted, at=_now()))
 
     # --- decisions --------------------------------------------------------------------------------------------
 
@@ -503,7 +246,7 @@ class Catalog:
         Raises:
             PluginNotFound: It is not installed.
         """
-        async with self._change(plugin_id):
+        async with self.turns.change(plugin_id):
             runtime = self.get(plugin_id)
             record = decide(runtime.installed.record)
             if record.development is not None:  # nothing of it is kept
@@ -512,9 +255,9 @@ class Catalog:
             if earlier is None:
                 await anyio.to_thread.run_sync(self._database.put, record)
             else:
-                kept = [earlier(one) for one in self._kept.get(plugin_id, [])]
+                kept = [earlier(one) for one in self.shelf.kept.get(plugin_id, [])]
                 await anyio.to_thread.run_sync(self._database.store, record, kept)
-                self._kept[plugin_id] = kept
+                self.shelf.kept[plugin_id] = kept
             runtime.record(record, self._installer.limits(runtime.installed.manifest, record))
             return runtime
 
@@ -528,10 +271,10 @@ class Catalog:
         Raises:
             PluginNotFound: It is not installed.
         """
-        async with self._change(plugin_id):
+        async with self.turns.change(plugin_id):
             runtime = self.get(plugin_id)
             if runtime.committed.record.development is not None:
-                await self._leave_folder(runtime)
+                await self.folders.leave(runtime)
                 return runtime
             if not keep_data:
                 await self._environment.own.doom(plugin_id)
@@ -539,61 +282,13 @@ class Catalog:
             if not keep_data:
                 await self._environment.own.remove(plugin_id)
             del self.runtimes[plugin_id]
-            self._kept.pop(plugin_id, None)
+            self.shelf.kept.pop(plugin_id, None)
             self.held.taken(runtime)
-            self._quarantines = {key: one for key, one in self._quarantines.items() if key[0] != plugin_id}
-            self._prefer()
+            for key in [key for key in self.shelf.quarantines if key[0] == plugin_id]:
+                del self.shelf.quarantines[key]
+            self._switching.prefer()
             await self._installer.collect()
         return runtime
-
-    # --- quarantine -------------------------------------------------------------------------------------------
-
-    async def release(self, plugin_id: str, *, fallback: bool) -> Runtime:
-        """End the quarantine of a plugin's current version, or leave it there and switch to an earlier one.
-
-        Raises:
-            PluginNotFound: It is not installed.
-            InvalidState: It is not in quarantine, or there is no earlier version to switch to.
-        """
-        async with self._change(plugin_id):
-            runtime = self.get(plugin_id)
-            quarantine = runtime.crashes.quarantine
-            if quarantine is None:
-                raise InvalidState(f"{plugin_id} is not in quarantine", plugin_id=plugin_id)
-            if fallback:
-                await self._back(runtime, self._choose(runtime, None))
-            else:
-                await anyio.to_thread.run_sync(self._database.release, plugin_id, quarantine.package)
-                self._quarantines.pop((plugin_id, quarantine.package), None)
-                await runtime.release()
-            return runtime
-
-    def _on_quarantine(self, runtime: Runtime) -> None:
-        quarantine = runtime.crashes.quarantine
-        assert quarantine is not None
-        self._quarantines[quarantine.plugin_id, quarantine.package] = quarantine
-        runtime.crashes.fallback = self._fallback(runtime.installed.record)
-        self._environment.tasks.start_soon(self._give_up, runtime, quarantine)
-
-    async def _give_up(self, runtime: Runtime, quarantine: Quarantined) -> None:
-        async with self._change(runtime.plugin_id):
-            if runtime.crashes.quarantine is not quarantine or self.runtimes.get(runtime.plugin_id) is not runtime:
-                return
-            if runtime.committed.record.development is not None:
-                return
-            try:
-                await anyio.to_thread.run_sync(self._database.quarantine, quarantine)
-            except OSError as exc:
-                _log.error("quarantine is not durable", plugin=runtime.plugin_id, reason=str(exc))
-            if self._config.supervision.fallback == "switch" and runtime.crashes.fallback is not None:
-                try:
-                    await self._back(runtime, self._choose(runtime, None))
-                except (PlugindError, OSError) as exc:
-                    _log.warning("the earlier version was not taken", plugin=runtime.plugin_id, error=str(exc))
-
-    def _fallback(self, current: Record) -> str | None:
-        record = versions.latest(self._kept.get(current.plugin_id, []), self._quarantines)
-        return record.version if record is not None else None
 
     # --- all of them ------------------------------------------------------------------------------------------
 
@@ -608,37 +303,9 @@ class Catalog:
 
     def _referred(self) -> Iterator[Record]:
         """Go through all records that refer to packages."""
-        for runtime in self.runtimes.values():
-            yield runtime.installed.record
-            yield runtime.committed.record
-        yield from self._beneath.values()
-        for kept in self._kept.values():
-            yield from kept
-        yield from (record for record, _ in self._lost.values())
+        yield from self.shelf.referred()
         yield from self.held.records()
-
-    def _prefer(self) -> None:
-        """Have the modules of current versions kept compiled before all others."""
-        current = frozenset(runtime.installed.record.module_hash for runtime in self.runtimes.values())
-        self._environment.pool.compiler.prefer(current)
-
-
-def _check_installed(current: Record) -> None:
-    if current.development is not None:
-        raise InvalidState(
-            f"{current.plugin_id} runs from {current.development}",
-            hint=f"Leave the folder first, with: pluginctl uninstall {current.plugin_id}",
-            plugin_id=current.plugin_id,
-        )
 
 
 def _words(permissions: frozenset[Permission]) -> list[str]:
     return sorted(map(str, permissions))
-
-
-def _now() -> str:
-    return dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
-
-
-async def _nothing() -> None:
-    """Nothing is to be made durable."""

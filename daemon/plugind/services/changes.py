@@ -64,5 +64,5 @@ class ChangesService:
             seq=journal.seq,
             complete=changes is not None,
             changes=changes or [],
-            plugins=None if changes is not None else self._catalog.infos(),
+            plugins=None if changes is not None else self._catalog.shelf.infos(),
         )

@@ -147,7 +147,7 @@ class DaemonService:
             journal_fault=self._journal.fault,
             recovered=self._identity.recovered,
             set_aside=recovery.set_aside_before(Path(self._identity.data_dir) / "state.db"),
-            lost=self._catalog.lost,
+            lost=self._catalog.shelf.lost_plugins(),
         )
 
     async def metrics(self, _session: Session, _params: Empty) -> DaemonMetrics:

@@ -91,9 +91,9 @@ class Development:
         self._database = database
         self._tasks = tasks
         self._console = console
-        self._installer = Installer(config, PackageStore(data), pool, referred=catalog.developed)
+        self._installer = Installer(config, PackageStore(data), pool, referred=catalog.folders.developed)
         self._watched: dict[str, _Watched] = {}
-        catalog.on_left = self._left
+        catalog.folders.on_left = self._left
 
     async def load(self, _session: Session | None, params: LoadDevelopment) -> PluginInfo:
         """Load the plugin in a folder and watch it.
@@ -172,7 +172,9 @@ class Development:
         if watched.plugin_id not in ("", contents.manifest.name):
             raise PackageInvalid(f"it is {contents.manifest.name} now, not {watched.plugin_id}")
         chosen = grants.choose(watched.grant, contents.manifest.requested)
-        runtime = await self._catalog.develop(contents, chosen, path=str(watched.path), installer=self._installer)
+        runtime = await self._catalog.folders.develop(
+            contents, chosen, path=str(watched.path), installer=self._installer
+        )
         watched.plugin_id = runtime.plugin_id
         return runtime
 

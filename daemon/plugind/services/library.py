@@ -44,7 +44,9 @@ class Library:
             for one in self._catalog.runtimes.values()
         ]
         async with self._looking:
-            kept = await anyio.to_thread.run_sync(self._read_kept, [one.package for one in self._catalog.kept()])
+            kept = await anyio.to_thread.run_sync(
+                self._read_kept, [one.package for one in self._catalog.shelf.earlier()]
+            )
             found = await anyio.to_thread.run_sync(self._folders.look)
         return Found([*installed, *kept, *found.offers], found.unusable)
 
@@ -56,7 +58,7 @@ class Library:
         """Return where a version came from; None where that is not known."""
         if found.package is None:
             return found.source
-        records = [*(one.installed.record for one in self._catalog.runtimes.values()), *self._catalog.kept()]
+        records = [*(one.installed.record for one in self._catalog.runtimes.values()), *self._catalog.shelf.earlier()]
         return next((record.source for record in records if record.package == found.package), None)
 
     def _read_kept(self, packages: list[str]) -> list[Offer]:

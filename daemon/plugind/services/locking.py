@@ -188,7 +188,7 @@ class Locking:
 
     def _origin(self, one: _Found) -> str | None:
         package = lockfile.plain(one.locked.package)
-        return next((record.source for record in self._catalog.kept() if record.package == package), None)
+        return next((record.source for record in self._catalog.shelf.earlier() if record.package == package), None)
 
 
 def _check_name(locked: LockedPlugin, manifest: Manifest) -> None:

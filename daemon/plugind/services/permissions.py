@@ -59,19 +59,19 @@ class PermissionsService:
         except InvalidParams:
             if runtime.held is msgspec.UNSET:
                 raise
-            await self.installed(session, await self._catalog.agree(params.plugin_id, params.permissions))
+            await self.installed(session, await self._catalog.consent.agree(params.plugin_id, params.permissions))
             return runtime.permissions()
         return await self._set(session, params.plugin_id, lambda granted: granted | more)
 
     async def accept_update(self, session: Session, params: AcceptUpdate) -> PluginInfo:
         """Take an update that is held, with or without what it asks for."""
-        runtime = await self._catalog.accept(params.plugin_id, partial(grants.choose, params.grant))
+        runtime = await self._catalog.consent.accept(params.plugin_id, partial(grants.choose, params.grant))
         await self.installed(session, runtime)
         return runtime.info()
 
     async def reject_update(self, _session: Session, params: PluginId) -> PluginInfo:
         """Drop an update that is held."""
-        return (await self._catalog.reject(params.plugin_id)).info()
+        return (await self._catalog.consent.reject(params.plugin_id)).info()
 
     async def revoke(self, session: Session, params: Grant) -> Permissions:
         """Revoke permissions; the next host call that needs one is denied."""

@@ -143,7 +143,7 @@ class PluginsService:
 
     async def release(self, _session: Session, params: Release) -> PluginInfo:
         """End a quarantine, or switch to an earlier version."""
-        return (await self._catalog.release(params.plugin_id, fallback=params.fallback)).info()
+        return (await self._catalog.quarantine.release(params.plugin_id, fallback=params.fallback)).info()
 
     async def set_resource_limits(self, _session: Session, params: SetResourceLimits) -> Limits:
         """Change a plugin's limits, durably and at once."""
@@ -159,7 +159,7 @@ class PluginsService:
 
     async def versions(self, _session: Session, params: PluginId) -> Versions:
         """The versions that are kept."""
-        return self._catalog.versions(params.plugin_id)
+        return self._catalog.shelf.versions(params.plugin_id)
 
     async def rollback(self, session: Session, params: Rollback) -> PluginInfo:
         """Go back to a version that is kept."""
@@ -169,7 +169,7 @@ class PluginsService:
 
     async def list(self, _session: Session, _params: Empty) -> list[PluginInfo]:
         """All installed plugins, by id."""
-        return self._catalog.infos()
+        return self._catalog.shelf.infos()
 
     async def get(self, _session: Session, params: PluginId) -> PluginInfo:
         """One installed plugin."""
@@ -177,7 +177,7 @@ class PluginsService:
 
     async def get_state(self, _session: Session, params: PluginId) -> State:
         """The state of a plugin, installed or not."""
-        return self._catalog.state(params.plugin_id)
+        return self._catalog.arrivals.state(params.plugin_id)
 
 
 def timeout_seconds(timeout_ms: int | None, runtime: Runtime) -> float:

@@ -85,8 +85,8 @@ WORK: dict[str, Callable[[FakeDaemon, str], Awaitable[Any]]] = {
     "reload": lambda daemon, name: daemon.catalog.get(name).reload(),
     "uninstall": lambda daemon, name: daemon.catalog.uninstall(name),
     "rollback": lambda daemon, name: daemon.catalog.rollback(name),
-    "release": lambda daemon, name: daemon.catalog.release(name, fallback=False),
-    "fallback": lambda daemon, name: daemon.catalog.release(name, fallback=True),
+    "release": lambda daemon, name: daemon.catalog.quarantine.release(name, fallback=False),
+    "fallback": lambda daemon, name: daemon.catalog.quarantine.release(name, fallback=True),
     "enable": lambda daemon, name: daemon.catalog.change(name, lambda record: replace(record, enabled=True)),
     "disable": disable,
     "revoke": revoke,
@@ -108,7 +108,7 @@ async def idle(daemon: FakeDaemon) -> None:
     """Let what was begun by itself come to its end: recoveries, quarantines."""
     for _ in range(3):
         for runtime in tuple(daemon.catalog.runtimes.values()):
-            async with daemon.catalog._change(runtime.plugin_id), runtime._lock:
+            async with daemon.catalog.turns.change(runtime.plugin_id), runtime._lock:
                 await asyncio.sleep(0)
 
 
@@ -123,7 +123,7 @@ def settled(daemon: FakeDaemon, folder: Path, states: dict[str, State]) -> None:
     }
     kept = {one.plugin_id: one for one in daemon.database.records()}
     assert kept == {name: runtime.installed.record for name, runtime in daemon.catalog.runtimes.items()}
-    packages = {one.package for name in there for one in daemon.catalog.versions(name).versions}
+    packages = {one.package for name in there for one in daemon.catalog.shelf.versions(name).versions}
     packages |= {one.package for one in daemon.catalog.held.records()}
     assert {path.name for path in (folder / "data" / "packages").iterdir()} == packages
 
