@@ -12,6 +12,7 @@ from typing import Final
 
 from benchmarks import record, table
 from benchmarks.calls import calls
+from benchmarks.density import density
 from benchmarks.findings import Curve, Finding, Row, Spread
 from benchmarks.frames import frames
 from benchmarks.scaling import scaling
@@ -22,9 +23,10 @@ SUBJECTS: Final[dict[str, Subject]] = {
     "calls": calls,
     "frames": frames,
     "starting": starting,
+    "density": density,
     "scaling": scaling,
 }
-IN_QUICK: Final = ("calls", "frames", "starting")
+IN_QUICK: Final = ("calls", "frames", "starting", "density")
 QUICK_PART: Final = 0.1
 PAGE: Final = ROOT / "docs" / "performance.md"
 IMAGES: Final = ROOT / "docs" / "images"

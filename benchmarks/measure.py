@@ -66,7 +66,7 @@ def alternate(candidates: Mapping[str, Candidate], *, rounds: int, runs: int, wa
     Returns:
         A sample of each.
     """
-    turns = {name: one.take if isinstance(one, Turns) else _timed(one) for name, one in candidates.items()}
+    turns = {name: one.take if isinstance(one, Turns) else timed(one) for name, one in candidates.items()}
     times: dict[str, list[int]] = {name: [] for name in turns}
     for take in turns.values():
         take(warm_up)
@@ -76,7 +76,9 @@ def alternate(candidates: Mapping[str, Candidate], *, rounds: int, runs: int, wa
     return {name: Sample.of(took) for name, took in times.items()}
 
 
-def _timed(run: Callable[[], object]) -> Callable[[int], list[int]]:
+def timed(run: Callable[[], object]) -> Callable[[int], list[int]]:
+    """Return what makes so many runs of something, and says how long each took, in ns."""
+
     def take(runs: int) -> list[int]:
         took = []
         for _ in range(runs):

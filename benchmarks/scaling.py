@@ -1,17 +1,19 @@
 """Scaling curves: how times grow with payload, plugins, clients, frame and module size."""
 
+import itertools
 import json
 import selectors
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import wasmtime
 from benchmarks.calls import echo
+from benchmarks.density import beside_one, load
 from benchmarks.findings import Curve, Finding
-from benchmarks.measure import Lines, Sample, alternate, request
+from benchmarks.measure import Lines, Sample, request, timed
 from benchmarks.plugins import PROBE, copies
 from benchmarks.setting import Hosted, Setting, daemon
 
@@ -43,13 +45,16 @@ def scaling(setting: Setting) -> Iterator[Finding]:
 
 
 def _payloads(setting: Setting) -> Curve:
-    """Echo each size by itself; large ones take long enough to be measured by few runs."""
-    points = []
     with daemon(PROBE) as hosted:
-        for size in PAYLOADS:
-            line = request("plugins.call", {"pluginId": "probe", "function": "echo", "args": "x" * (size - 2)})
-            runs = setting.runs(min(300, max(4, (64 << 20) // (size + (32 << 10)))), 2)
-            points.append((size / 1024, _median(hosted.lines, line, runs)))
+        lines = [
+            request("plugins.call", {"pluginId": "probe", "function": "echo", "args": "x" * (size - 2)})
+            for size in PAYLOADS
+        ]
+        taken: list[list[int]] = [[] for _ in lines]
+        for _ in range(setting.runs(10, 1)):
+            for line, times in zip(lines, taken, strict=True):
+                runs = min(100, max(1, (8 << 20) // (len(line) + (32 << 10))))
+                times.extend(timed(lambda line=line: hosted.lines.exchange(line))(runs))  # type: ignore[misc]
     return Curve(
         key="scaling.payload",
         shape="linear",
@@ -58,27 +63,18 @@ def _payloads(setting: Setting) -> Curve:
         per="KiB",
         y="p50",
         unit="µs",
-        points=points,
+        points=[(size / 1024, Sample.of(times).p50) for size, times in zip(PAYLOADS, taken, strict=True)],
     )
 
 
-def _median(lines: Lines, line: bytes, runs: int) -> float:
-    found = alternate({"it": lambda: lines.exchange(line)}, rounds=3, runs=runs, warm_up=max(1, runs // 4))
-    return found["it"].p50
-
-
 def _plugins(setting: Setting) -> Curve:
-    """Call the first plugin while more and more others are loaded."""
+    """Call the first plugin while more and more others are loaded, in turns with a daemon that has only one."""
     points = []
-    with copies(PROBE, PLUGINS[-1]) as folders, daemon() as hosted:
-        loaded = 0
-        for count in PLUGINS:
-            hosted.install(*folders[loaded:count])
-            requests = [echo(folder.name) for folder in folders[:count]]
-            for line in requests[loaded:]:
-                hosted.lines.exchange(line)
-            loaded = count
-            points.append((float(count), _median(hosted.lines, requests[0], setting.runs(600, 50))))
+    with copies(PROBE, PLUGINS[-1]) as folders, daemon(PROBE) as one, daemon() as many:
+        for loaded, count in itertools.pairwise((0, *PLUGINS)):
+            load(many, folders[loaded:count])
+            found = beside_one(one, many, folders[0].name, runs=setting.runs(200, 30))
+            points.append((float(count), found["many"].p50 / found["one"].p50))
     return Curve(
         key="scaling.plugins",
         shape="flat",
@@ -86,7 +82,7 @@ def _plugins(setting: Setting) -> Curve:
         x="loaded plugins",
         per="plugin",
         y="p50",
-        unit="µs",
+        unit="× that with one",
         points=points,
     )
 
@@ -155,9 +151,9 @@ def _frames(setting: Setting) -> Curve:
             frame = {"windowId": window["windowId"], "input": 0, "output": 0}
             line = request("effects.process", {"pluginId": "invert", "effectId": "invert", "frame": frame})
             pixels = width * height
-            points.append(
-                (pixels / 1e6, _median(hosted.lines, line, setting.runs(max(5, 40_000_000 // pixels))) / 1000)
-            )
+            runs = setting.runs(max(10, 100_000_000 // pixels), 5)
+            took = _p50(lambda line=line: hosted.lines.exchange(line), runs)  # type: ignore[misc]
+            points.append((pixels / 1e6, took / 1000))
             hosted.lines.ask("frames.close", {"windowId": window["windowId"]})
     return Curve(
         key="scaling.frame",
@@ -169,6 +165,13 @@ def _frames(setting: Setting) -> Curve:
         unit="ms",
         points=points,
     )
+
+
+def _p50(run: Callable[[], object], runs: int) -> float:
+    """Run something so often, after a few runs that do not count; return the median in µs."""
+    take = timed(run)
+    take(2)
+    return Sample.of(take(runs)).p50
 
 
 def _modules(setting: Setting) -> Iterator[Curve]:
@@ -197,7 +200,7 @@ def _loads(hosted: Hosted, unload: bytes, call: bytes, runs: int) -> float:
         hosted.lines.exchange(unload)
         _answered(hosted, call)
 
-    return alternate({"it": load}, rounds=1, runs=runs, warm_up=1)["it"].p50 / 1000
+    return _p50(load, runs) / 1000
 
 
 def _answered(hosted: Hosted, call: bytes) -> None:
