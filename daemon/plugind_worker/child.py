@@ -1,6 +1,7 @@
 """A child of the zygote: gives up what it can, then runs one plugin, or several, or compiles, or unpacks."""
 
 import contextlib
+import os
 import socket
 import sys
 import traceback
@@ -11,7 +12,7 @@ import msgspec
 
 from plugind_protocol.worker import MAX_FAULT_BYTES, Kind, Spawn, encode
 from plugind_worker import compile as compiling
-from plugind_worker import house, inherited, unpack
+from plugind_worker import house, inherited, rehearsal, spare, unpack
 from plugind_worker.channel import Channel
 from plugind_worker.engine.base import Engine
 from plugind_worker.lockdown import Lockdown
@@ -34,6 +35,35 @@ def run(engine: Engine, order: Spawn, descriptors: Sequence[int], *, parent: int
     confinement = Confinement(parent=parent, descriptors=descriptors, late_code=engine.late_code)
     lockdown = ground.child(_limited(confinement, order), required=not order.degrade)
     lockdown.apply(Stage.ENTRY)
+    _do(engine, order, descriptors, lockdown=lockdown)
+
+
+def wait(engine: Engine, door: socket.socket, *, rehearse: int | None, parent: int, ground: inherited.Ground) -> None:
+    """Be a spare worker: do all that does not depend on the plugin, then wait for one; return when it is done.
+
+    Args:
+        engine: The engine, as the zygote has set it up.
+        door: Where the order comes.
+        rehearse: Descriptor of what is rehearsed with; None for nothing.
+        parent: The zygote's process id.
+        ground: What the zygote has given up already.
+    """
+    kept = [door.fileno(), *([] if rehearse is None else [rehearse])]
+    confinement = Confinement(parent=parent, descriptors=kept, late_code=engine.late_code)
+    lockdown = ground.child(confinement, required=True)
+    lockdown.apply(Stage.ENTRY)
+    if rehearse is not None:
+        rehearsal.run(engine, rehearse, threads=True)
+        os.close(rehearse)
+    received = spare.wait(door)
+    if received is not None:
+        order, descriptors = received
+        lockdown.order(_limited(confinement, order), required=not order.degrade)
+        _do(engine, order, descriptors, lockdown=lockdown)
+
+
+def _do(engine: Engine, order: Spawn, descriptors: Sequence[int], *, lockdown: Lockdown) -> None:
+    lockdown.apply(Stage.ORDERED)
     messages = socket.socket(fileno=descriptors[0])
     try:
         _work(engine, order, descriptors, messages=messages, lockdown=lockdown)

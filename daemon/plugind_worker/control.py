@@ -3,6 +3,7 @@
 Call numbers of one worker rise (modulo 2³²), so that a number tells whether its call is yet to come, runs, or is over.
 """
 
+import _thread
 import os
 import socket
 import threading
@@ -188,6 +189,15 @@ class Control:
 
 
 def _spawn(run: Callable[[], None]) -> None:
+    """Start a thread without what ``threading`` does around it, which nothing here needs, and return when it runs."""
+    running = _thread.allocate_lock()
+    running.acquire()
+
+    def begin() -> None:
+        running.release()
+        run()
+
     before = threading.stack_size(STACK_BYTES)
-    threading.Thread(target=run, name="control", daemon=True).start()
+    _thread.start_new_thread(begin, ())
     threading.stack_size(before)
+    running.acquire()

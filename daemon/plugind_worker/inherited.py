@@ -8,8 +8,8 @@ from typing import Final
 import msgspec
 
 from plugind_protocol.worker import MissingLayer
-from plugind_worker.lockdown import Lockdown
-from plugind_worker.sandbox.layer import Confinement, Stage
+from plugind_worker.lockdown import LAYERS, Lockdown
+from plugind_worker.sandbox.layer import Confinement, Missing, Stage
 
 assert sys.platform != "win32"  # for type checkers: nothing forks there
 
@@ -45,6 +45,17 @@ class Ground:
             required=required,
         )
 
+    def prepare(self, *, late_code: bool) -> None:
+        """Do what layers of workers can do ahead, in the zygote.
+
+        Args:
+            late_code: Of the engine.
+        """
+        for layer in LAYERS:
+            if layer.prepare is not None:
+                with contextlib.suppress(Missing):  # reported where it is applied
+                    layer.prepare(Confinement(parent=os.getpid(), late_code=late_code))
+
     def probe(self, *, late_code: bool) -> Lockdown:
         """Find out what a worker will get, in a child that gets it, says so and ends.
 
@@ -66,7 +77,7 @@ class Ground:
                 lockdown = self.child(
                     Confinement(parent=parent, descriptors=[writer], late_code=late_code), required=False
                 )
-                for stage in (Stage.ENTRY, Stage.LOADED, Stage.LAST):
+                for stage in (Stage.ENTRY, Stage.ORDERED, Stage.LOADED, Stage.LAST):
                     lockdown.apply(stage)
                 os.write(writer, msgspec.json.encode(_Report(lockdown.held, lockdown.missing)))
                 status = 0

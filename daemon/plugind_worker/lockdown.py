@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+import msgspec
+
 from plugind_protocol.errors import SandboxIncomplete
 from plugind_protocol.worker import MissingLayer
 from plugind_worker.sandbox.layer import Confinement, Layer, Missing, Stage
@@ -61,6 +63,16 @@ class Lockdown:
                 self.missing.append(MissingLayer(layer.name, _reason(error), essential=layer.essential))
             else:
                 self.held.append(layer.name)
+
+    def order(self, confinement: Confinement, *, required: bool) -> None:
+        """Take over what became known after the first stage.
+
+        Args:
+            confinement: What layers of later stages need to know.
+            required: Whether the process must not go on without an essential layer.
+        """
+        self.confinement = msgspec.structs.replace(confinement, empty_root=self.confinement.empty_root)
+        self._required = required
 
     def check(self) -> None:
         """Make sure that the process may go on.

@@ -1,10 +1,11 @@
 """The zygote: a single-threaded process that has imported the engine, and forks a child for each plugin.
 
 It runs nothing of a plugin's itself. Orders and descriptors come as datagrams on one socket, whose end is its end.
+A worker that is ordered is the spare one, where there is one; see `plugind_worker.spare`.
 """
 
 import faulthandler
-import gc
+import functools
 import os
 import select
 import signal
@@ -17,16 +18,16 @@ import msgspec
 
 from plugind_protocol import sockets
 from plugind_protocol.worker import Exited, Spawn, Spawned, ZygoteMessage, ZygoteReady
-from plugind_worker import child, engine, inherited
+from plugind_worker import child, engine, heap, inherited, rehearsal
 from plugind_worker.engine.base import Engine
 from plugind_worker.sandbox import process
 from plugind_worker.sandbox.linux import privileges, syscall
+from plugind_worker.spare import DESCRIPTORS, MAX_DATAGRAM, Spare
 
 assert sys.platform != "win32"  # for type checkers: nothing forks there
 
-MAX_DATAGRAM: Final = 64 * 1024
-_DESCRIPTORS: Final = 3
-"""How many descriptors come with a Spawn, but for a house: its door alone."""
+_SPARE_AFTER_MS: Final = 30
+"""How long nothing must be ordered before a spare worker is made, which takes a processor from what is loaded."""
 
 
 def run(descriptor: int, engine_name: str) -> None:
@@ -45,12 +46,15 @@ def run(descriptor: int, engine_name: str) -> None:
     # default back and return, so that a SIGSEGV that somebody sent would have no effect.
     faulthandler.enable(all_threads=False)
     loaded = engine.load(engine_name)
-    gc.collect()
-    gc.freeze()
     ground = inherited.Ground(parent=parent)
     privileges.die_with(parent)  # last, since a change of privileges would undo it
+    ground.prepare(late_code=loaded.late_code)
+    rehearse = rehearsal.artefact(loaded)
+    if rehearse is not None:
+        rehearsal.run(loaded, rehearse, threads=False)
+    heap.settle()
     with socket.socket(fileno=descriptor) as sock:
-        Zygote(sock, loaded, ground).serve()
+        Zygote(sock, loaded, ground, rehearse=rehearse).serve()
 
 
 class Zygote:
@@ -60,12 +64,16 @@ class Zygote:
         sock: The socket to the supervisor.
         engine: The engine that children inherit.
         ground: What children inherit of the sandbox.
+        rehearse: Descriptor of what spare workers rehearse with; None for nothing.
     """
 
-    def __init__(self, sock: socket.socket, engine: Engine, ground: inherited.Ground) -> None:
+    def __init__(self, sock: socket.socket, engine: Engine, ground: inherited.Ground, *, rehearse: int | None) -> None:
         self._sock = sock
         self._engine = engine
         self._ground = ground
+        self._rehearse = rehearse
+        self._spare: Spare | None = None
+        self._lacks_spare = True  # and is to make one; one that ended by itself is not replaced before the next order
         self._probed = ground.probe(late_code=engine.late_code)
         self._alarm, wakeup = socket.socketpair()
         for end in (self._alarm, wakeup):
@@ -89,7 +97,9 @@ class Zygote:
         poll.register(self._sock, select.POLLIN)
         poll.register(self._alarm, select.POLLIN)
         while True:
-            descriptors = {descriptor for descriptor, _ in poll.poll()}
+            descriptors = {descriptor for descriptor, _ in poll.poll(_SPARE_AFTER_MS if self._lacks_spare else None)}
+            if not descriptors:
+                self._make_spare()
             if self._alarm.fileno() in descriptors:
                 self._alarm.recv(4096)
                 self._reap()
@@ -99,7 +109,7 @@ class Zygote:
     def _take_order(self) -> bool:
         """Handle one datagram; False at the end."""
         try:
-            data, descriptors = sockets.receive(self._sock, MAX_DATAGRAM, 2 * _DESCRIPTORS)
+            data, descriptors = sockets.receive(self._sock, MAX_DATAGRAM, 2 * DESCRIPTORS)
         except ConnectionResetError:  # closed with messages of ours unread
             return False
         if not data:
@@ -122,14 +132,38 @@ class Zygote:
         fault = self._fault(order, descriptors)
         if fault:
             return None, Spawned(number=order.number, pid=0, error=fault)
+        pid = self._take_spare(data, descriptors) if order.launch is not None else None
         parent = os.getpid()
         try:
-            pid = os.fork()
+            pid = pid or os.fork()
         except OSError as error:
             return None, Spawned(number=order.number, pid=0, error=f"cannot fork: {error.strerror}")
         if pid == 0:
             _become(lambda: child.run(self._engine, order, descriptors, parent=parent, ground=self._ground))
         return syscall.pidfd_open(pid), Spawned(number=order.number, pid=pid)
+
+    def _take_spare(self, order: bytes, descriptors: Sequence[int]) -> int | None:
+        """Let the spare worker take an order; return its id, or None where there is none."""
+        taken, self._spare = self._spare, None
+        self._lacks_spare = True
+        return taken.pid if taken is not None and taken.give(order, descriptors) else None
+
+    def _make_spare(self) -> None:
+        """Fork a worker ahead."""
+        self._lacks_spare = False
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        parent = os.getpid()
+        with theirs:
+            try:
+                pid = os.fork()
+            except OSError:  # orders fork their own, as far as they can
+                ours.close()
+                return
+            if pid == 0:
+                ours.close()
+                waits = functools.partial(child.wait, rehearse=self._rehearse, parent=parent, ground=self._ground)
+                _become(lambda: waits(self._engine, theirs))
+        self._spare = Spare(pid, ours)
 
     def _fault(self, order: Spawn, descriptors: Sequence[int]) -> str:
         """Say what is wrong with an order, if anything is."""
@@ -139,7 +173,7 @@ class Zygote:
         job = jobs[0]
         if job.engine != self._engine.name:
             return f"this zygote has the engine {self._engine.name}, not {job.engine}"
-        needed = 1 if order.house is not None else _DESCRIPTORS
+        needed = 1 if order.house is not None else DESCRIPTORS
         if len(descriptors) != needed:
             return f"{len(descriptors)} descriptors came with the order, not {needed}"
         return ""
@@ -152,6 +186,10 @@ class Zygote:
                 return
             if pid == 0:
                 return
+            if self._spare is not None and self._spare.pid == pid:  # nobody knows of it
+                self._spare.close()
+                self._spare = None
+                continue
             self._send(ZygoteMessage(exited=Exited(pid=pid, status=os.waitstatus_to_exitcode(status))))
 
     def _send(self, message: ZygoteMessage, descriptors: Sequence[int] = ()) -> None:

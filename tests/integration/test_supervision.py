@@ -65,7 +65,10 @@ async def test_a_start_function_that_never_ends_is_stopped(
         assert (await client.get_plugin("spin-start")).state == State.ERROR
         zygote = psutil.Process(daemon.process.pid).children()
         assert len(zygote) == 1
-        assert zygote[0].children() == []
+        while [one.status() for one in zygote[0].children()] != [
+            "sleeping"
+        ]:  # the spare worker, and nothing that spins
+            await anyio.sleep(0.01)
 
 
 @pytest.mark.threat("Guest", "recursion, unreachable, division, out of bounds")

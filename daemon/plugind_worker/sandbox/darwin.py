@@ -67,7 +67,7 @@ LAYERS: Final = (
     Layer("session", Stage.ENTRY, process.session),
     Layer("descriptors", Stage.ENTRY, process.descriptors),
     Layer("environment", Stage.ENTRY, process.environment),
-    Layer("rlimits", Stage.ENTRY, limits),
+    Layer("rlimits", Stage.ORDERED, limits),
     Layer("no-processes", Stage.LAST, seal, jobs=frozenset({Job.LAUNCH, Job.UNPACK})),
     Layer("seatbelt", Stage.LAST, seatbelt),
 )

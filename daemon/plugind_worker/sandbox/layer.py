@@ -13,9 +13,11 @@ class Stage(enum.IntEnum):
     """Once, in the zygote, before its first fork: children inherit it."""
     ENTRY = 1
     """First of all in the child."""
-    LOADED = 2
+    ORDERED = 2
+    """It is known what the child is for. Nothing of what it is to work on has been touched."""
+    LOADED = 3
     """The module is loaded; there is one thread still. Nothing of a plugin's has run."""
-    LAST = 3
+    LAST = 4
     """Every thread that will ever be there is. Nothing of a plugin's has run."""
 
 
@@ -64,3 +66,5 @@ class Layer(msgspec.Struct, frozen=True):
     """Whether the sandbox is incomplete without it."""
     jobs: frozenset[Job] = frozenset(Job)
     """The children that get it."""
+    prepare: Callable[[Confinement], None] | None = None
+    """What of it can be done before the fork, once for all children like this one; it confines nobody."""

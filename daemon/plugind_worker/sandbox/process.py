@@ -1,5 +1,6 @@
 """Layers made of ordinary process attributes, on every POSIX system: signals, session, descriptors, environment."""
 
+import _signal  # type: ignore[import-not-found]  # what signal wraps: the wrapper makes 40 pages of memory a child's own
 import os
 import signal
 import sys
@@ -9,15 +10,16 @@ from plugind_worker.sandbox.layer import Confinement
 
 assert sys.platform != "win32"  # for type checkers: `plugind_worker.sandbox.windows` has its own
 
-_SIGNALS: Final = (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SIGNALS: Final = tuple(map(int, (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP)))
+_DEFAULT: Final = int(signal.SIG_DFL)
 
 
 def signals(_: Confinement) -> None:
     """Undo what the zygote does with signals."""
-    signal.set_wakeup_fd(-1)
+    _signal.set_wakeup_fd(-1)
     for number in _SIGNALS:
-        signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        _signal.signal(number, _DEFAULT)
+    _signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 def session(_: Confinement) -> None:
@@ -38,7 +40,8 @@ def descriptors(confinement: Confinement) -> None:
 
 def environment(_: Confinement) -> None:
     """Forget every variable."""
-    os.environ.clear()
+    if os.environ:
+        os.environ.clear()
 
 
 def silence(numbers: tuple[int, ...]) -> None:

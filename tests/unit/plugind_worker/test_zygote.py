@@ -1,3 +1,4 @@
+import contextlib
 import os
 import select
 import signal
@@ -40,6 +41,28 @@ def _status(pid: int, field: str) -> str:
 
 def _gone(pidfd: int) -> None:
     assert select.select([pidfd], [], [], 20)[0], "the process lives on"
+
+
+def _children(zygote: Zygote) -> set[int]:
+    pid = zygote.process.pid
+    return set(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+
+
+def _spare(zygote: Zygote) -> int:
+    """Wait until a spare worker waits at its door, the only thing it holds then; return its id."""
+    while True:
+        for pid in _children(zygote):
+            if _descriptors(pid) == ["socket"]:
+                return pid
+        os.sched_yield()
+
+
+def _descriptors(pid: int) -> list[str]:
+    """Say what a process holds beyond what leads nowhere, and its own root."""
+    with contextlib.suppress(OSError):
+        held = [str(path.readlink()).partition(":")[0] for path in Path(f"/proc/{pid}/fd").iterdir()]
+        return sorted(target for target in held if target not in (os.devnull, "/"))
+    return []
 
 
 def test_it_says_what_engine_it_has(zygote: Zygote, engine: Engine) -> None:
@@ -117,6 +140,7 @@ def test_it_dies_with_its_parent() -> None:
 def test_a_wrong_order_is_answered_and_the_next_one_served(
     zygote: Zygote, launch: Launcher, guest_text: Write, order: tuple[bytes, int], fault: str
 ) -> None:
+    _spare(zygote)
     before = len(os.listdir(f"/proc/{zygote.process.pid}/fd"))
     with tempfile.TemporaryFile() as file:
         data, descriptors = order
@@ -134,6 +158,7 @@ def test_many_children_leave_no_descriptors_behind(
     zygote: Zygote, artefact: Callable[[str], int], guest_text: Write, new_peer: type[Peer]
 ) -> None:
     descriptor = artefact(guest_text("i64.const 0"))
+    _spare(zygote)
     before = len(os.listdir(f"/proc/{zygote.process.pid}/fd"))
     peers = [new_peer(zygote, descriptor) for _ in range(10)]
     for peer in peers:
@@ -142,6 +167,7 @@ def test_many_children_leave_no_descriptors_behind(
     for peer in peers:
         peer.close()
     assert [zygote.exit_status(peer.pid) for peer in peers] == [0] * 10
+    _spare(zygote)
     assert len(os.listdir(f"/proc/{zygote.process.pid}/fd")) == before
 
 
@@ -167,8 +193,23 @@ def test_workers_die_with_the_zygote(
         _gone(peer.pidfd)
 
 
-def test_a_worker_is_confined(zygote: Zygote, launch: Launcher, guest_text: Write) -> None:
-    peer = launch(guest_text("i64.const 0"), memory_bytes=1 << 30, file_descriptors=20, cpu_seconds=7)
+@pytest.mark.parametrize("ahead", [True, False])
+def test_a_worker_is_confined(
+    zygote: Zygote, new_peer: type[Peer], artefact: Callable[[str], int], guest_text: Write, *, ahead: bool
+) -> None:
+    """Whether it was forked ahead or not, and the limits are those of its plugin."""
+    descriptor = artefact(guest_text("i64.const 0"))
+    spare = _spare(zygote)
+    taken = None if ahead else new_peer(zygote, descriptor)
+    with closing(new_peer(zygote, descriptor, memory_bytes=1 << 30, file_descriptors=20, cpu_seconds=7)) as peer:
+        assert (peer.pid == spare) is ahead
+        _check_confined(zygote, peer)
+    if taken is not None:
+        assert taken.pid == spare
+        taken.close()
+
+
+def _check_confined(zygote: Zygote, peer: Peer) -> None:
     assert peer.ready().layers == zygote.ready.layers
     essential = {layer.name for layer in lockdown.LAYERS if layer.essential}
     assert essential <= {*zygote.ready.layers}
@@ -190,6 +231,50 @@ def test_a_worker_is_confined(zygote: Zygote, launch: Launcher, guest_text: Writ
     assert _status(pid, "Seccomp") == "2"
     assert {_status(pid, f"Cap{kind}") for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb")} == {"0" * 16}
     assert limits["Max address space"] == [str(64 << 30)] * 2
+
+
+def test_a_spare_worker_has_given_up_what_does_not_depend_on_its_plugin(zygote: Zygote) -> None:
+    spare = _spare(zygote)
+    assert _status(spare, "NoNewPrivs") == "1"
+    assert _status(spare, "Threads") == "1"
+    assert os.getsid(spare) == spare
+
+
+def test_a_spare_worker_is_replaced_when_it_was_taken(
+    zygote: Zygote, new_peer: type[Peer], artefact: Callable[[str], int], guest_text: Write
+) -> None:
+    descriptor = artefact(guest_text("i64.const 0"))
+    spare = _spare(zygote)
+    with closing(new_peer(zygote, descriptor)) as peer:
+        assert peer.pid == spare
+        peer.ready()
+        assert _spare(zygote) != spare
+
+
+def test_nobody_hears_of_the_end_of_a_spare_worker(
+    new_zygote: type[Zygote], new_peer: type[Peer], artefact: Callable[[str], int], guest_text: Write
+) -> None:
+    zygote = new_zygote()
+    descriptor = artefact(guest_text("i64.const 0"))
+    spare = _spare(zygote)
+    pidfd = os.pidfd_open(spare)
+    os.kill(spare, signal.SIGKILL)
+    _gone(pidfd)
+    os.close(pidfd)
+    with closing(new_peer(zygote, descriptor)) as peer:  # told of anything else, it would have failed
+        assert peer.pid != spare
+        peer.ready()
+        assert _spare(zygote) != spare
+    zygote.close()
+
+
+def test_a_spare_worker_dies_with_the_zygote(new_zygote: type[Zygote]) -> None:
+    zygote = new_zygote()
+    pidfd = os.pidfd_open(_spare(zygote))
+    zygote.process.kill()
+    zygote.close()
+    _gone(pidfd)
+    os.close(pidfd)
 
 
 def test_a_worker_holds_its_channel_and_its_module_and_nothing_else(

@@ -118,8 +118,10 @@ class WasmtimeEngine:
 
 
 def create() -> WasmtimeEngine:
-    """Return the engine."""
-    return WasmtimeEngine()
+    """Return the engine, with all made that instances need and no module has yet to do with."""
+    engine = WasmtimeEngine()
+    engine.prepare(())
+    return engine
 
 
 __all__ = ["WasmtimeEngine", "WasmtimeModule", "create"]

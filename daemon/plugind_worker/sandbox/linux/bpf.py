@@ -83,6 +83,28 @@ def assemble(rules: Sequence[Rule], *, architecture: int, otherwise: int, above:
     return b"".join(_INSTRUCTION.pack(*instruction) for instruction in program)
 
 
+def put(program: bytes, value: int, *, for_: int) -> bytes:
+    """Put a value into a program in place of one that stands for it.
+
+    Args:
+        program: As `assemble` returned.
+        value: 32 bits.
+        for_: What is compared with exactly once in the program.
+
+    Raises:
+        ValueError: It is not, so that nobody could say what the program does.
+    """
+    found = [
+        at
+        for at, (code, _, _, compared) in enumerate(_INSTRUCTION.iter_unpack(program))
+        if code == _EQUAL and compared == for_
+    ]
+    if len(found) != 1:
+        raise ValueError(f"the program compares {len(found)} times with {for_:#x}")
+    end = (found[0] + 1) * _INSTRUCTION.size
+    return program[: end - 4] + struct.pack("=I", value) + program[end:]
+
+
 def _groups(rules: Sequence[Rule]) -> list[tuple[int, list[Rule]]]:
     groups: list[tuple[int, list[Rule]]] = []
     for rule in rules:

@@ -4,9 +4,9 @@ The daemon moves the soft limits of memory, processor time and descriptors while
 leave room; the system call filter keeps the child from moving them itself.
 """
 
+import os
 import resource
 import sys
-from pathlib import Path
 from typing import Final
 
 from plugind_worker.sandbox.layer import Confinement, Job
@@ -21,6 +21,8 @@ ADDRESS_BYTES: Final = 64 * 1024 * 1024 * 1024
 """What a child may reserve, so that its page tables have an end: a guest's memory reserves 4 GiB and its guards."""
 DESCRIPTORS: Final = {Job.LAUNCH: 256, Job.COMPILE: 16, Job.UNPACK: 16}
 """Most descriptors that a child can be allowed: its channel, its module, and its frame windows."""
+
+_STATM_BYTES: Final = 256
 
 
 def apply(confinement: Confinement) -> None:
@@ -60,4 +62,8 @@ def _least(wanted: int, hard: int) -> int:
 
 def _data_bytes() -> int:
     """Return how much private writable memory this process has, as RLIMIT_DATA counts it, and its stack."""
-    return int(Path("/proc/self/statm").read_bytes().split()[5]) * resource.getpagesize()
+    descriptor = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return int(os.read(descriptor, _STATM_BYTES).split()[5]) * resource.getpagesize()
+    finally:
+        os.close(descriptor)

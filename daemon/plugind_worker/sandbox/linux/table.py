@@ -17,10 +17,10 @@ LAYERS: Final = (
     Layer("session", Stage.ENTRY, process.session),
     Layer("descriptors", Stage.ENTRY, process.descriptors),
     Layer("environment", Stage.ENTRY, process.environment),
-    Layer("rlimits", Stage.ENTRY, rlimits.apply),
+    Layer("rlimits", Stage.ORDERED, rlimits.apply),
     Layer("empty-root", Stage.LOADED, namespaces.move_into_empty_root, essential=False),
     Layer("capabilities", Stage.LOADED, privileges.drop_capabilities),
     Layer("landlock", Stage.LOADED, landlock.restrict),
     Layer("no-processes", Stage.LAST, rlimits.seal, jobs=frozenset({Job.LAUNCH, Job.UNPACK})),
-    Layer("seccomp", Stage.LAST, seccomp.install),
+    Layer("seccomp", Stage.LAST, seccomp.install, prepare=seccomp.prepare),
 )

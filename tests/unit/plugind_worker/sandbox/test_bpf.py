@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.plugind_worker.sandbox.machine import run
 
-from plugind_worker.sandbox.linux.bpf import ALLOW, KILL, Match, Rule, assemble, fail
+from plugind_worker.sandbox.linux.bpf import ALLOW, KILL, Match, Rule, assemble, fail, put
 
 ARCHITECTURE = 7
 EPERM = fail(1)
@@ -60,3 +60,17 @@ def test_alternatives_and_what_follows_them(
 def test_rules_of_one_number_must_stand_together() -> None:
     with pytest.raises(ValueError, match="together"):
         assemble([Rule(3, ALLOW, [Match(0, 1)]), Rule(4, ALLOW), Rule(3, KILL)], architecture=1, otherwise=EPERM)
+
+
+def test_a_value_is_put_in_place_of_the_one_that_stands_for_it() -> None:
+    rules = [Rule(1, ALLOW, [Match(0, 7777, 0xFFFFFFFF)]), Rule(2, ALLOW)]
+    expected = [Rule(1, ALLOW, [Match(0, 42, 0xFFFFFFFF)]), Rule(2, ALLOW)]
+    program, wanted = (assemble(each, architecture=5, otherwise=KILL) for each in (rules, expected))
+    assert put(program, 42, for_=7777) == wanted
+
+
+@pytest.mark.parametrize("matches", [[], [Match(0, 7777, 0xFFFFFFFF), Match(1, 7777, 0xFFFFFFFF)]])
+def test_a_value_that_is_not_there_once_is_put_nowhere(matches: list[Match]) -> None:
+    program = assemble([Rule(1, ALLOW, matches)], architecture=5, otherwise=KILL)
+    with pytest.raises(ValueError, match=f"compares {len(matches)} times"):
+        put(program, 42, for_=7777)

@@ -1,0 +1,38 @@
+"""Prepares the zygote's memory for being shared with all its children.
+
+After a fork, a page belongs to both until one of them writes to it. A child writes wherever it puts something, and
+the allocator would put it into the holes that imports have left all over the zygote's pages, each of which it would
+then have to copy. So the holes are filled, and what children make lies close together, on pages of their own.
+"""
+
+import gc
+from typing import Final
+
+_SIZES: Final = range(48, 513, 16)
+"""Sizes in which CPython's allocator counts, in bytes, as far as one of ours can be made of them."""
+_RUN: Final = 8
+"""So many blocks, each right behind the one before, come from a part of memory that was not used yet."""
+_MOST: Final = 4096
+"""Blocks of one size that are tried; where memory is laid out in another way, filling it makes no sense."""
+_EMPTY: Final = bytes(0).__sizeof__()
+
+_fillings: list[bytes] = []
+
+
+def settle() -> None:
+    """Free what is not needed any more, fill the holes, and keep the collector off all that is there."""
+    gc.collect()
+    for size in _SIZES:
+        _fill(size)
+    gc.freeze()
+
+
+def _fill(size: int) -> None:
+    run, before = 0, 0
+    for _ in range(_MOST):
+        block = bytes(size - _EMPTY)
+        _fillings.append(block)
+        run = run + 1 if id(block) == before + size else 0
+        if run == _RUN:
+            return
+        before = id(block)

@@ -1,0 +1,23 @@
+import subprocess
+import sys
+
+import pytest
+
+_SETTLED = """
+import gc
+from plugind_worker import heap
+holes = [bytes(100) for _ in range(5000)]
+del holes[::60]
+if {settle}:
+    heap.settle()
+blocks = [bytes(100) for _ in range(50)]
+print(gc.get_freeze_count() > 0, max(map(id, blocks)) - min(map(id, blocks)) < 2 * 16384)
+"""
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("settle", ["True", "False"])
+def test_what_is_made_afterwards_lies_close_together(settle: str) -> None:
+    script = _SETTLED.format(settle=settle)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [settle, settle]
