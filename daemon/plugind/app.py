@@ -1,13 +1,11 @@
 """Builds the daemon out of its parts and runs it: the one place where objects are constructed and wired."""
 
-import asyncio
 import contextlib
 import hashlib
 import os
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import anyio
@@ -15,11 +13,11 @@ import anyio.abc
 import msgspec
 import structlog
 
-from plugind.config import Config, default_data_dir
+from plugind import derived, stopping
+from plugind.config import Config
 from plugind.errors import StartupError
 from plugind.host.effects import EffectRegistry
 from plugind.host.events.bus import Ways
-from plugind.host.headless import HeadlessProcess, Options, check_installed
 from plugind.host.own import OwnProviders, Surroundings
 from plugind.host.providers import Absence, Providers
 from plugind.listen.endpoint import Endpoint, resolve
@@ -34,7 +32,6 @@ from plugind.registry.exclusive import hold
 from plugind.registry.journal import Journal
 from plugind.registry.ledger import Ledger
 from plugind.registry.packages import manifest_of
-from plugind.registry.resolve import Host
 from plugind.registry.sources import Sources
 from plugind.registry.store import PackageStore
 from plugind.rpc.connection import Connection
@@ -63,11 +60,11 @@ from plugind.services.updates import Updates
 from plugind.services.usage import UsageWatch, warning
 from plugind.supervisor import restart, scheduling
 from plugind.supervisor.artefacts import ArtefactCache
-from plugind.supervisor.compiler import CompileLimits, Compiler
+from plugind.supervisor.compiler import Compiler
 from plugind.supervisor.engines import Engines
 from plugind.supervisor.pool import Pool, Timings
 from plugind.supervisor.windows import WindowFolder
-from plugind_protocol import PROTOCOL_VERSION, ranges, systems
+from plugind_protocol import PROTOCOL_VERSION
 from plugind_protocol.errors import PackageInvalid
 from plugind_protocol.methods import EffectsChanged, RecoveryInfo, SandboxInfo, UpdateHeld
 from plugind_protocol.permissions import Permission
@@ -96,7 +93,7 @@ def run(config: Config, environ: Mapping[str, str]) -> None:
     Raises:
         StartupError: It cannot start; nothing is left behind.
     """
-    _check(config)
+    derived.check(config)
     try:
         anyio.run(_main, config, environ, backend_options={"use_uvloop": sys.platform != "win32"})
     except BaseExceptionGroup as group:  # not "except*": before CPython 3.11.4 that wraps what is raised in it
@@ -114,12 +111,12 @@ def _first(group: BaseExceptionGroup[StartupError]) -> StartupError:
 async def _main(config: Config, environ: Mapping[str, str]) -> None:
     scheduling.answer(0)  # before anything is started, which inherits it
     endpoint = resolve(config.socket, environ)
-    data_dir = _data_dir(config, environ)
+    data_dir = derived.data_dir(config, environ)
     stop = anyio.Event()
     with hold(data_dir, owner=f"plugind with pid {os.getpid()}, listening at {endpoint.path},"):
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_stop_on_signals, stop, tasks.cancel_scope)
-            with _stop_with_stdin(stop) if config.exit_with_stdin else contextlib.nullcontext():
+            tasks.start_soon(stopping.on_signals, stop, tasks.cancel_scope)
+            with stopping.with_stdin(stop) if config.exit_with_stdin else contextlib.nullcontext():
                 await _serve(config, environ, endpoint, data_dir, tasks=tasks, stop=stop)
             tasks.cancel_scope.cancel()
 
@@ -140,13 +137,13 @@ async def _serve(
     )
     sessions = Sessions(lambda session: providers.offer(session, session.provides, reserve=session.fallback))
     pace = Pace()
-    cache = ArtefactCache(_cache_dir(config, data_dir) / "modules", max_bytes=config.cache_bytes)
+    cache = ArtefactCache(derived.cache_dir(config, data_dir) / "modules", max_bytes=config.cache_bytes)
     store = PackageStore(data_dir)
     database, recovered = recovery.open_database(data_dir / "state.db", store)
     journal = Journal(data_dir / "journal.jsonl", kept=config.changes_kept)
     engines = Engines(wasmer=config.engines.wasmer.interpreter)
     pool = Pool(
-        Compiler(cache, _compile_limits(config), pace=pace, degrade=config.sandbox == "degrade"),
+        Compiler(cache, derived.compile_limits(config), pace=pace, degrade=config.sandbox == "degrade"),
         engines,
         pace=pace,
         timings=Timings(
@@ -279,7 +276,7 @@ class _Parts:
             console=console,
             engines=pool.engines,
             tasks=tasks,
-            homes=_homes(environ),
+            homes=derived.homes(environ),
         )
         self.own = self._own_providers(data_dir, console)
         guests = GuestHost(
@@ -321,9 +318,9 @@ class _Parts:
         )
         self.catalog = Catalog(config, database, store, sources=sources, environment=environment)
         library = Library(self.catalog, store, PackageFolders(map(Path, config.packages.folders), manifest_of))
-        self._dependencies = Dependencies(library, sources, lambda: _host(config, sessions))
+        self._dependencies = Dependencies(library, sources, lambda: derived.host(config, sessions))
         self.headless = HeadlessService(
-            _headless(config, environ), self.connection, policy=environment.restarts, tasks=tasks
+            derived.headless(config, environ), self.connection, policy=environment.restarts, tasks=tasks
         )
         self.order = Order(self.catalog)
         bringing = Bringing(self.catalog, library, self._dependencies, self.order)
@@ -476,102 +473,6 @@ def _dispatcher(
         },
         hot={"plugins.call": plugins.call, "effects.process": frames.process},
     )
-
-
-def _headless(config: Config, environ: Mapping[str, str]) -> Callable[[], HeadlessProcess] | None:
-    """What starts the headless host, where the configuration wants it; its paths are ours, whatever its folder is."""
-    if config.host != "headless":
-        return None
-    project = None if config.project is None else os.fspath(Path(config.project).absolute())
-    named = config.dialogs in {"cancel", "accept", "prompt"}
-    dialogs = config.dialogs if named else os.fspath(Path(config.dialogs).absolute())
-    return lambda: HeadlessProcess(Options(project=project, dialogs=dialogs), environ)
-
-
-def _host(config: Config, sessions: Sessions) -> Host:
-    """What plugins run in: the version is what the settings say, else the newest editor that says its own."""
-    editors = [session for session in reversed(list(sessions)) if session.provides and not session.fallback]
-    told = [session.client.version for session in editors if session.client is not None]
-    versions = [config.timeline_version, *told] if config.timeline_version is not None else told
-    return Host(timeline_version=next((text for text in versions if ranges.is_version(text)), None))
-
-
-def _check(config: Config) -> None:
-    """Refuse what does not go together, or needs what is not installed.
-
-    Raises:
-        StartupError: Something does, or no plugin could run on this system.
-    """
-    if why := systems.why_no_workers():
-        raise StartupError(why)
-    if config.timeline_version is not None and not ranges.is_version(config.timeline_version):
-        raise StartupError(f"timeline_version: {config.timeline_version!r} is not MAJOR.MINOR.PATCH")
-    if config.host == "headless":
-        check_installed()
-        return
-    for option, given in (("--project", config.project is not None), ("--dialogs", config.dialogs != Config().dialogs)):
-        if given:
-            raise StartupError(f"{option} is for the headless host: it needs --host headless")
-
-
-def _data_dir(config: Config, environ: Mapping[str, str]) -> Path:
-    path = Path(config.data_dir) if config.data_dir is not None else default_data_dir(environ)
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (path / "cache").mkdir(mode=0o700, exist_ok=True)
-    except OSError as exc:
-        raise StartupError(f"cannot use the data folder {path}: {exc.strerror}; choose another by --data-dir") from exc
-    return path.absolute()
-
-
-def _homes(environ: Mapping[str, str]) -> frozenset[str]:
-    """The user's home folder, by all names that it goes by."""
-    homes = {environ.get("HOME", ""), environ.get("USERPROFILE", ""), os.path.expanduser("~")}  # noqa: PTH111  # may fail to expand
-    return frozenset({*homes, *map(os.path.realpath, homes - {""})} - {"", "~"})
-
-
-def _cache_dir(config: Config, data_dir: Path) -> Path:
-    return Path(config.cache_dir).absolute() if config.cache_dir is not None else data_dir / "cache"
-
-
-def _compile_limits(config: Config) -> CompileLimits:
-    return CompileLimits(
-        seconds=config.supervision.compile_timeout_seconds,
-        cpu_seconds=config.supervision.compile_cpu_seconds,
-        memory_bytes=config.supervision.compile_memory_bytes,
-        artefact_bytes=config.supervision.compile_artefact_bytes,
-    )
-
-
-async def _stop_on_signals(stop: anyio.Event, everything: anyio.CancelScope) -> None:
-    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async for number in signals:
-            if stop.is_set():
-                _log.warning("second signal, stopping at once", signal=number.name)
-                everything.cancel()
-            stop.set()
-
-
-@contextlib.contextmanager
-def _stop_with_stdin(stop: anyio.Event) -> Iterator[None]:
-    """Stop when stdin closes; at once when it is not something that can be waited for, such as /dev/null."""
-    loop = asyncio.get_running_loop()
-    descriptor = sys.stdin.fileno()
-
-    def readable() -> None:
-        if not os.read(descriptor, 4096):
-            stop.set()
-            loop.remove_reader(descriptor)
-
-    try:
-        loop.add_reader(descriptor, readable)
-    except OSError:
-        stop.set()
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError):
-            loop.remove_reader(descriptor)
 
 
 def _report_sandbox(sandbox: SandboxInfo) -> None:

@@ -77,11 +77,13 @@ def go_to(platform: str) -> None:
         sys.modules["msvcrt"] = types.ModuleType("msvcrt")
         sys.modules["msvcrt"].LK_NBLCK = 2  # type: ignore[attr-defined]
         os.O_BINARY = 0  # type: ignore[attr-defined]  # here, bytes are bytes in any case
-        ctypes.CDLL = _no_library  # type: ignore[assignment,misc]
+        ctypes.CDLL = partial(_library, ctypes.CDLL)  # type: ignore[assignment,misc]
 
 
-def _no_library(name: str | None, *_: Any, **__: Any) -> Any:
-    raise TypeError(f"on Windows, {name} is no library")
+def _library(real: Any, name: str | None, *arguments: Any, **options: Any) -> Any:
+    if name is None:
+        raise TypeError("on Windows, a process is no library")
+    return real(name, *arguments, **options)
 
 
 def import_all() -> dict[str, str]:

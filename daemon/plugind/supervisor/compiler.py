@@ -16,8 +16,8 @@ from plugind.supervisor.artefacts import ArtefactCache, Fill, Staged
 from plugind.supervisor.errand import OUT_OF_MEMORY, last_words
 from plugind.supervisor.zygote import Child, Zygote
 from plugind_protocol import disk
-from plugind_protocol.errors import ErrorObject, InternalError, PackageInvalid, from_object
-from plugind_protocol.worker import LAST_WORDS_BYTES, Compile, Compiled, Kind, ZygoteReady
+from plugind_protocol.errors import InternalError, PackageInvalid
+from plugind_protocol.worker import LAST_WORDS_BYTES, Compile, Compiled, ZygoteReady
 
 _SMALLER: Final = "Build the module smaller, or with smaller functions."
 _ANOTHER: Final = "Get another version of the plugin; the daemon's log has the compiler's last words."
@@ -165,13 +165,8 @@ class Compiler:
             PlugindError: Why there is no artefact.
         """
         kind, body = await self._answer(messages, child, name, staged)
-        try:
-            if kind == Kind.READY:
-                return msgspec.json.decode(body, type=Compiled)
-            if kind == Kind.FAILED:
-                raise from_object(msgspec.json.decode(body, type=ErrorObject))
-        except msgspec.DecodeError:
-            pass  # as with any other message that it has no reason to send
+        if (compiled := errand.understood(kind, body, Compiled)) is not None:
+            return compiled
         _log.error("a compiling child had a fault of its own", module=name, kind=kind, said=last_words(body))
         raise PackageInvalid(f"{name} cannot be compiled: the compiler failed", hint=_ANOTHER, cause="crash")
 

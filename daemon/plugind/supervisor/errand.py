@@ -2,16 +2,20 @@
 
 import asyncio
 import socket
-from typing import Final
+from typing import Final, TypeVar
 
 import anyio
+import msgspec
 
 from plugind.pace import Pace
 from plugind.supervisor import ends
 from plugind.supervisor.channel import Channel
 from plugind.supervisor.worker import printable
 from plugind.supervisor.zygote import Child
-from plugind_protocol.worker import LAST_WORDS_BYTES
+from plugind_protocol.errors import ErrorObject, from_object
+from plugind_protocol.worker import LAST_WORDS_BYTES, Kind
+
+T = TypeVar("T")
 
 OUT_OF_MEMORY: Final = (b"memory allocation of", b"Cannot allocate memory", b"MemoryError")
 """What engines and interpreters say before they end for want of memory."""
@@ -53,6 +57,27 @@ async def answer(messages: socket.socket, child: Child, *, pace: Pace, seconds: 
         with anyio.CancelScope(shield=True):
             await asyncio.wait([child.exited])
     return received
+
+
+def understood(kind: int, body: bytes, result: type[T]) -> T | None:
+    """Return what a child has done; None where its answer is none, as with any message that it has no reason to send.
+
+    Args:
+        kind: Of the message.
+        body: Of the message.
+        result: What a child that is done sends.
+
+    Raises:
+        PlugindError: Why it was not done, as the child says.
+    """
+    try:
+        if kind == Kind.READY:
+            return msgspec.json.decode(body, type=result)
+        if kind == Kind.FAILED:
+            raise from_object(msgspec.json.decode(body, type=ErrorObject))
+    except msgspec.DecodeError:
+        pass
+    return None
 
 
 def last_words(words: bytes) -> str:

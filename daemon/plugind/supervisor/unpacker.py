@@ -10,9 +10,9 @@ from plugind.pace import Pace
 from plugind.supervisor import ends, errand, scheduling
 from plugind.supervisor.zygote import Child, Zygote
 from plugind_protocol import disk
-from plugind_protocol.errors import ErrorObject, PackageInvalid, from_object
+from plugind_protocol.errors import PackageInvalid
 from plugind_protocol.package.caps import CAPS
-from plugind_protocol.worker import LAST_WORDS_BYTES, Kind, Unpack, Unpacked
+from plugind_protocol.worker import LAST_WORDS_BYTES, Unpack, Unpacked
 
 _log = structlog.get_logger(__name__)
 
@@ -96,13 +96,8 @@ class Unpacker:
         if received is None:
             raise self._ended(child.exited.result(), disk.read_at(output, LAST_WORDS_BYTES, 0))
         kind, body = received
-        try:
-            if kind == Kind.READY:
-                return msgspec.json.decode(body, type=Unpacked)
-            if kind == Kind.FAILED:
-                raise from_object(msgspec.json.decode(body, type=ErrorObject))
-        except msgspec.DecodeError:
-            pass  # as with any other message that it has no reason to send
+        if (unpacked := errand.understood(kind, body, Unpacked)) is not None:
+            return unpacked
         _log.error("an unpacking child had a fault of its own", kind=kind, said=errand.last_words(body))
         raise PackageInvalid("the package cannot be unpacked: what unpacks it failed", cause="crash")
 
