@@ -15,6 +15,7 @@ from benchmarks.calls import calls
 from benchmarks.density import density
 from benchmarks.findings import Curve, Finding, Row, Spread
 from benchmarks.frames import frames
+from benchmarks.rendering import rendering
 from benchmarks.scaling import scaling
 from benchmarks.setting import ROOT, Setting, Subject
 from benchmarks.starting import starting
@@ -22,11 +23,12 @@ from benchmarks.starting import starting
 SUBJECTS: Final[dict[str, Subject]] = {
     "calls": calls,
     "frames": frames,
+    "rendering": rendering,
     "starting": starting,
     "density": density,
     "scaling": scaling,
 }
-IN_QUICK: Final = ("calls", "frames", "starting", "density")
+IN_QUICK: Final = ("calls", "frames", "rendering", "starting", "density")
 QUICK_PART: Final = 0.1
 PAGE: Final = ROOT / "docs" / "performance.md"
 IMAGES: Final = ROOT / "docs" / "images"

@@ -1,16 +1,14 @@
 """The call path: how long ``plugins.call`` takes, and how many calls are answered in a second."""
 
-import itertools
 import json
 import statistics
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any, Final
 
 from benchmarks.compare import Comparison, Missing, present
 from benchmarks.findings import Finding, Row, at_least, at_most
-from benchmarks.measure import Candidate, Lines, Sample, alternate, request
+from benchmarks.measure import Candidate, Sample, alternate, request
 from benchmarks.peers.extism_sdk import extism_plugin
 from benchmarks.peers.grpc_echo import grpc_echo
 from benchmarks.peers.guest import Guest
@@ -121,7 +119,7 @@ def _throughput(setting: Setting, hosted: Hosted, stack: ExitStack) -> Iterator[
     count = setting.runs(8000, 500)
     rates: dict[str, Callable[[], float]] = {
         "one": lambda: hosted.lines.per_second(line, in_flight=IN_FLIGHT, count=count),
-        "eight": lambda: per_second(hosted.lines, many, in_flight=IN_FLIGHT, count=count),
+        "eight": lambda: hosted.lines.per_second(*many, in_flight=IN_FLIGHT, count=count),
     }
     if not isinstance(limit, Missing):
         rates["relay"] = lambda: limit.per_second(line, in_flight=IN_FLIGHT, count=count)
@@ -160,26 +158,3 @@ def _rate(key: str, whose: str, medians: Mapping[str, float], peer: str, *, agai
         goal=at_least(20_000, of="value") if key == "rate.one" else None,
         missing=str(missing) if isinstance(missing, Missing) else "",
     )
-
-
-def per_second(lines: Lines, requests: list[bytes], *, in_flight: int, count: int) -> float:
-    """Keep a number of requests on their way, of different kinds in turns; return how many are answered in a second.
-
-    Args:
-        lines: A connection.
-        requests: The kinds.
-        in_flight: How many are unanswered at any time.
-        count: How many answers to wait for.
-    """
-    turns = itertools.cycle(requests)
-    began = time.perf_counter()
-    lines.send(b"".join(itertools.islice(turns, in_flight)))
-    answered, sent = 0, in_flight
-    while answered < count:
-        now = lines.arrived()
-        answered += now
-        more = min(now, count - sent)
-        if more > 0:
-            lines.send(b"".join(itertools.islice(turns, more)))
-            sent += more
-    return count / (time.perf_counter() - began)

@@ -47,15 +47,25 @@ class Frame:
         alloc, run = instance.function("plugin_alloc"), instance.function("plugin_process_frame")
         assert alloc is not None
         assert run is not None
+        self._instance = instance
         self._run = run
         frames = alloc(layout.window_bytes, 4096)[0]
         self._struct = alloc(FRAME_STRUCT.size + len(params), 16)[0]
-        source, target = (frames + offset for offset in layout.offsets)
+        self._source, self._target = source, target = tuple(frames + offset for offset in layout.offsets)
+        self._size = layout.slot_bytes
         head = FRAME_STRUCT.pack(
             *(FRAME_STRUCT.size, layout.width, layout.height, layout.stride, layout.format),
             *(source, target, self._struct + FRAME_STRUCT.size, len(params), 0),
         )
         instance.write(self._struct, head + params)
+
+    def put(self, pixels: bytes) -> None:
+        """Copy a picture into the guest."""
+        self._instance.write(self._source, pixels)
+
+    def take(self) -> bytes:
+        """Copy the processed picture out of the guest."""
+        return self._instance.read(self._target, self._size)
 
     def process(self) -> None:
         """Process the frame.
