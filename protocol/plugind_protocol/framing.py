@@ -103,7 +103,7 @@ class Decoder:
         if self.framing is not Framing.LINES or self._buffer or self._skip or len(data) > self._max:
             return None
         end = len(data) - 1
-        return data[:end] if data.find(b"\n") == end else None
+        return data[:end] if 0 <= end == data.find(b"\n") else None
 
     def feed(self, data: bytes) -> list[bytes | Oversized]:
         """Take bytes as they arrived and return the messages that are complete now.

@@ -132,7 +132,7 @@ class Connection(asyncio.Protocol):
             return
         if not (self._waiting or self._unread or self._pieces or self._outbox.full):
             line = self._decoder.whole_line(data)
-            if line is not None and self._incoming.take_usual(line, self._outbox.send):
+            if line is not None and self._incoming.take_usual(line, self._answer):
                 return
         if len(data) <= _PIECE_BYTES or data.find(b"\n", 0, -1) < 0:  # a large message is best taken whole
             self._pieces.append(data)
@@ -273,7 +273,7 @@ class Connection(asyncio.Protocol):
         if isinstance(text, _Member):
             self._take_member(text)
             return
-        if isinstance(text, bytes) and self._incoming.take_usual(text, self._outbox.send):
+        if isinstance(text, bytes) and self._incoming.take_usual(text, self._answer):
             return
         try:
             if isinstance(text, Oversized):
@@ -285,6 +285,13 @@ class Connection(asyncio.Protocol):
                 self._take_message(decoded, size=len(text), sink=self._outbox.send)
         except PlugindError as exc:
             self._outbox.send(failure(None, exc))
+
+    def _answer(self, body: bytes) -> None:
+        """Send an answer at once, unless others are likely to follow it soon."""
+        if self._in_flight:
+            self._outbox.send_soon(body)
+        else:
+            self._outbox.send(body)
 
     def _take_batch(self, members: list[msgspec.Raw]) -> None:
         if len(members) > self._limits.batch_members:

@@ -34,6 +34,8 @@ class Outbox:
         self._max = max_bytes
         self._stall = QuietTimer(stall_seconds, self._check_progress)
         self._sent = 0
+        self._gathered: list[bytes] = []
+        self._loop = asyncio.get_running_loop()
         self._read_at_check = 0
         transport.set_write_buffer_limits(high=HIGH_WATER, low=LOW_WATER)
 
@@ -46,11 +48,28 @@ class Outbox:
         if self.framing is not None:
             self.send_framed(framing.encode(body, self.framing))
 
+    def send_soon(self, body: bytes) -> None:
+        """Send one JSON text, together with what follows it in this turn of the loop."""
+        if self.framing is not None:
+            if not self._gathered:
+                self._loop.call_soon(self._flush)
+            self._gathered.append(framing.encode(body, self.framing))
+
+    def _flush(self) -> None:
+        if self._gathered:
+            data = b"".join(self._gathered)
+            self._gathered.clear()
+            self.send_framed(data)
+
     def send_framed(self, data: bytes) -> None:
         """Send bytes that carry their framing already."""
         transport = self._transport
         if transport.is_closing():
             return
+        if self._gathered:
+            self._gathered.append(data)
+            data = b"".join(self._gathered)
+            self._gathered.clear()
         if transport.get_write_buffer_size() > self._max:
             self.abort()
             return
@@ -71,6 +90,7 @@ class Outbox:
         """Close once what was sent is read, or the client stalls."""
         if self._transport.is_closing():
             return
+        self._flush()
         self._transport.close()
         if self._transport.get_write_buffer_size():
             self._watch()

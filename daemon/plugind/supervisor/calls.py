@@ -21,6 +21,8 @@ from plugind_protocol.worker import PROCESSED, Kind, encode, encode_named
 
 _AHEAD: Final = 16
 """Calls sent before the running one is answered, so that the worker never waits for the supervisor."""
+_REFILL: Final = 8
+"""Calls that are left of them when more are sent, all in one write."""
 _AHEAD_BYTES: Final = 256 * 1024
 """At most this much is sent ahead."""
 _SOONEST_SECONDS: Final = 0.001
@@ -121,8 +123,8 @@ class Calls:
         sent.popleft()
         self._sent_bytes -= len(call.message)
         self.running = sent[0] if sent else None
-        while self._queue.length and self._may_send(self._queue.first().message):
-            self._send(self._queue.pop())
+        if self._queue.length and len(sent) <= _REFILL:
+            self._refill()
 
     def settle(self, call: Call, outcome: Outcome) -> None:
         """Let a call have its outcome, unless it has one; who holds it back until then gets it first."""
@@ -193,6 +195,20 @@ class Calls:
         self._sent_bytes += len(call.message)
         if self.channel is not None:
             self.channel.write(call.message)
+
+    def _refill(self) -> None:
+        """Send what waits, as much of it as may be on its way."""
+        sent, more = self._sent, []
+        while self._queue.length and self._may_send(self._queue.first().message):
+            call = self._queue.pop()
+            sent.append(call)
+            self._sent_bytes += len(call.message)
+            more.append(call.message)
+        if self.running is None and sent:
+            self.running = sent[0]
+            self._on_busy()
+        if self.channel is not None and more:
+            self.channel.write(b"".join(more))
 
     def _make_room(self, lane: int | None) -> None:
         """Give up a waiting call of whoever has most of them, unless that is the one who calls now."""

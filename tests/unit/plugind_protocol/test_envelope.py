@@ -251,3 +251,44 @@ def test_many_keys_with_one_twice_take_linear_time() -> None:
         decode(f'{{"jsonrpc":"2.0","id":1,"method":"m",{names},"id":2}}')
     decode(f'{{"jsonrpc":"2.0","id":1,"method":"m","params":{{"id":1}},{names},"x":{{"id":1}}}}')
     assert time.process_time() - began < 5  # by the square it would be an hour
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ('{"jsonrpc":"2.0","id":1,"method":"a.b","params":{"x":"}"}}', (b"1", b"a.b", b'{"x":"}"}')),
+        ('{"jsonrpc": "2.0", "id": "r-1", "method": "$/a", "params": { } }', (b'"r-1"', b"$/a", b"{ } ")),
+        ('{"jsonrpc":"2.0","id":01,"method":"a","params":{}}', None),
+        ('{"jsonrpc":"2.0","id":-1,"method":"a","params":{}}', None),
+        ('{"jsonrpc":"2.0","id":1.0,"method":"a","params":{}}', None),
+        ('{"jsonrpc":"2.0","id":9999999999999999999,"method":"a","params":{}}', None),
+        ('{"jsonrpc":"2.0","id":"\\u0061","method":"a","params":{}}', None),
+        ('{"jsonrpc":"2.0","method":"a","params":{}}', None),
+        ('{"jsonrpc":"2.0","id":1,"method":"a","params":[]}', None),
+        ('{"jsonrpc":"1.0","id":1,"method":"a","params":{}}', None),
+        ('{"id":1,"jsonrpc":"2.0","method":"a","params":{}}', None),
+        ('{"jsonrpc":"2.0","id":1,"method":"a","params":{}} ', None),
+    ],
+)
+def test_the_usual_form_is_split_and_others_are_not(text: str, parts: tuple[bytes, bytes, bytes] | None) -> None:
+    assert envelope.usual(text.encode()) == parts
+
+
+USUAL = '{"jsonrpc":"2.0","id":1,"method":"m","params":'
+
+
+@pytest.mark.threat("Fuzzing", "envelopes")
+@given(rest=st.text(st.sampled_from('{}[]",: id1method'), max_size=30) | st.sampled_from(DOUBLED))
+def test_what_is_split_and_decoded_is_what_the_decoder_says(rest: str) -> None:
+    for text in (USUAL + rest, USUAL + "{" + rest, USUAL + '{"a":1},' + rest.lstrip("{"), USUAL + '{"a":1}' + rest):
+        parts = envelope.usual(text.encode())
+        if parts is None:
+            continue
+        try:
+            params = msgspec.json.decode(parts.params, type=dict[str, msgspec.Raw])
+        except msgspec.DecodeError:
+            continue  # whoever split it leaves it to the decoder, then
+        message = decode(text)
+        assert (message.id, message.method) == (1, "m")
+        assert isinstance(message.params, msgspec.Raw)
+        assert msgspec.json.decode(message.params, type=dict[str, msgspec.Raw]) == params

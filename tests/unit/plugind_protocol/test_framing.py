@@ -207,3 +207,16 @@ def test_dribbled_and_pipelined_bytes_take_linear_time(framing: Framing) -> None
     assert [message for at in range(len(one)) for message in dribbled.feed(one[at : at + 1])] == [body]
     assert len(Decoder(framing=framing).feed(many)) == 30_000
     assert time.process_time() - began < 5  # by the square it would be minutes
+
+
+def test_one_whole_line_is_taken_without_a_list() -> None:
+    decoder = Decoder(max_message=LIMIT)
+    assert decoder.whole_line(b"{}\n") is None  # its framing is not known yet
+    assert decoder.feed(b"{}\n") == [b"{}"]
+    assert decoder.whole_line(b'{"a":1}\n') == b'{"a":1}'
+    for data in (b"", b"{}", b"{}\n{}\n", b"{}\n{", b"x" * LIMIT + b"\n"):
+        assert decoder.whole_line(data) is None
+    assert decoder.feed(b'{"a"') == []
+    assert decoder.whole_line(b":1}\n") is None  # another has begun
+    assert decoder.feed(b":1}\n") == [b'{"a":1}']
+    assert Decoder(framing=Framing.HEADERS).whole_line(b"{}\n") is None

@@ -553,3 +553,30 @@ async def test_a_message_cut_short_by_the_end(path: Path) -> None:
         await client.send_raw(b'{"jsonrpc":"2.0","id":1,"met')
         client.writer.write_eof()
         assert await client.closed()
+
+
+@both_framings
+async def test_answers_of_one_turn_go_out_together_and_nothing_overtakes_them(path: Path, framing: Framing) -> None:
+    never = Never()
+    async with wire(path, hot={"plugins.call": never}) as served, RawClient(path, framing=framing) as client:
+        await client.send(*(request("plugins.call", call(), id=number) for number in range(4)))
+        while len(never.answers) < 4:
+            await asyncio.sleep(0)
+        (session,) = served.sessions
+        asyncio.get_running_loop().call_soon(session.notify, "events.event", {})
+        for answer in never.answers:
+            answer.set_result(b"1")
+        came = [await client.read() for _ in range(5)]
+        assert [one["id"] for one in came if "id" in one] == [0, 1, 2, 3]
+
+
+async def test_an_answer_that_waits_for_others_is_sent_before_the_end(path: Path) -> None:
+    never = Never()
+    async with wire(path, hot={"plugins.call": never}) as served, RawClient(path) as client:
+        await client.send(*(request("plugins.call", call(), id=number) for number in range(2)))
+        while len(never.answers) < 2:
+            await asyncio.sleep(0)
+        (session,) = served.sessions
+        never.answers[0].add_done_callback(lambda _: session.close())
+        never.answers[0].set_result(b"1")
+        assert (await client.read())["id"] == 0
