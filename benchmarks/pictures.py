@@ -18,6 +18,8 @@ TITLES = {
 }
 OURS = "#a33b3b"
 COLUMNS = 2
+WIDE = 10
+"""From how many times the smallest value on an axis is logarithmic."""
 SETTINGS: Any = {"svg.fonttype": "none", "svg.hashsalt": "plugind", "font.size": 9, "path.simplify_threshold": 1.0}
 """Text stays text, and the same figures give the same file. Untyped: what keys are depends on matplotlib."""
 
@@ -71,14 +73,15 @@ def draw_curves(curves: Sequence[Curve], path: Path) -> None:
 
 def _curve(axis: Axes, curve: Curve) -> None:
     line = fit(curve)
-    x = [point[0] for point in curve.points]
+    x, y = ([point[number] for point in curve.points] for number in (0, 1))
     axis.plot(x, [line.at(one) for one in x], color="grey", linewidth=1, linestyle="--", label=curve.shape)
-    axis.plot(x, [point[1] for point in curve.points], color=OURS, marker="o", markersize=3, linewidth=1)
+    axis.plot(x, y, color=OURS, marker="o", markersize=3, linewidth=1)
     axis.set_xscale("log")
-    if curve.shape == "linear":
+    if max(y) > WIDE * min(y):
         axis.set_yscale("log")
     else:
-        axis.set_ylim(0, max(point[1] for point in curve.points) * 1.3)
+        axis.set_ylim(0, max(y) * 1.3)
+    axis.minorticks_off()
     axis.set_title(curve.what, fontsize=9)
     axis.set_xlabel(curve.x)
     axis.set_ylabel(f"{curve.y}, {curve.unit}")
