@@ -20,7 +20,7 @@ SETTLING_SECONDS: Final = 3.0
 IDLE_SECONDS: Final = 35.0
 """Longer than the interval of the daemon's own checks of health."""
 IDLE_SECONDS_IN_QUICK: Final = 4.0
-MIB: Final = 1 << 20
+MB: Final = 1_000_000
 
 
 def density(setting: Setting) -> Iterator[Finding]:
@@ -69,10 +69,10 @@ def _memory(many: Hosted, count: int) -> Iterator[Row]:
     """Private memory: what would be free if the process were not there. Libraries and forked pages count for nobody."""
     daemon_itself = psutil.Process(many.pid)
     others = daemon_itself.children(recursive=True)
-    private = {process.pid: process.memory_full_info().uss / MIB for process in (daemon_itself, *others)}
+    private = {process.pid: process.memory_full_info().uss / MB for process in (daemon_itself, *others)}
     workers = sorted(private[process.pid] for process in others)[-count:]  # the zygote has less than any worker
     try:
-        node, missing = private_bytes_of_a_plugin() / MIB, ""
+        node, missing = private_bytes_of_a_plugin() / MB, ""
     except Missing as error:
         node, missing = None, str(error)
     each, total = sum(workers) / len(workers), sum(private.values())
@@ -86,7 +86,7 @@ def _memory(many: Hosted, count: int) -> Iterator[Row]:
             key=key,
             what=what,
             value=value,
-            unit="MiB",
+            unit="MB",
             against="a Node process" + (" per plugin" if peers > 1 else ""),
             peer=peer,
             ratio=None if peer is None else value / peer,
