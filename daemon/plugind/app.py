@@ -1,7 +1,6 @@
 """Builds the daemon out of its parts and runs it: the one place where objects are constructed and wired."""
 
 import contextlib
-import gc
 import hashlib
 import os
 import sys
@@ -49,6 +48,7 @@ from plugind.services.development import Development
 from plugind.services.effects import EffectsService
 from plugind.services.environment import Environment
 from plugind.services.events import EventsService, deliver
+from plugind.services.frames import FramesService
 from plugind.services.guests import GuestHost
 from plugind.services.headless import HeadlessService
 from plugind.services.library import Library
@@ -56,7 +56,6 @@ from plugind.services.locking import Locking
 from plugind.services.order import Order
 from plugind.services.permissions import PermissionsService
 from plugind.services.plugins import PluginsService
-from plugind.services.ticker import Ticker
 from plugind.services.unpacking import Unpacking
 from plugind.services.updates import Updates
 from plugind.services.usage import UsageWatch, warning
@@ -78,9 +77,6 @@ _LEDGER_SECONDS = 5.0
 """How often the uses of permissions are written; a daemon that is killed loses those since."""
 _FAREWELL_SECONDS = 1.0
 """How long clients may take to read their last answers."""
-
-_SWITCH_SECONDS = 0.0002
-"""How long the loop waits for a thread of the daemon's own that computes, instead of Python's 5 ms."""
 
 _EVENTS = Permission("events")
 """What a plugin must have been granted to hear of events."""
@@ -114,8 +110,7 @@ def _first(group: BaseExceptionGroup[StartupError]) -> StartupError:
 
 
 async def _main(config: Config, environ: Mapping[str, str]) -> None:
-    scheduling.answer(0)
-    sys.setswitchinterval(_SWITCH_SECONDS)
+    scheduling.answer(0)  # before anything is started, which inherits it
     endpoint = resolve(config.socket, environ)
     data_dir = derived.data_dir(config, environ)
     stop = anyio.Event()
@@ -203,7 +198,6 @@ async def _serve(
         tasks.start_soon(parts.permissions.keep, _LEDGER_SECONDS)
         closing.push_async_callback(parts.own.close)
         async with serve(endpoint, parts.connection) as server:
-            gc.freeze()  # what is there now stays: to look through it for garbage takes 20 ms
             _announce_ready(endpoint)
             await stop.wait()
             _log.info("stopping")
@@ -275,8 +269,7 @@ class _Parts:
                 "effects.changed", EffectsChanged(plugin_id=plugin_id, effects=ids)
             )
         )
-        ticker = Ticker(lambda messages: sessions.broadcast("plugins.console", *messages))
-        console = Console(config.console_messages, ticker.add)
+        console = Console(config.console_messages, lambda message: sessions.broadcast("plugins.console", message))
         capsules = Capsules(
             config,
             capsule_store,
@@ -316,6 +309,7 @@ class _Parts:
                 backoff_max_seconds=config.supervision.backoff_max_seconds,
             ),
             hook_timeout=config.supervision.hook_timeout_seconds,
+            parallel=derived.parallel(config),
             drain=config.supervision.drain_calls_seconds,
         )
         sources = Sources(
@@ -358,7 +352,7 @@ class _Parts:
             console=console.add,
             data=Path(identity.data_dir) / "development",
         )
-        frames = EffectsService(self.catalog, effects, windows, order=self.order)
+        frames = FramesService(self.catalog, windows, order=self.order)
         self._dispatcher = _dispatcher(
             daemon,
             plugins=plugins,
@@ -375,6 +369,7 @@ class _Parts:
             permissions=self.permissions,
             changes=self.changes,
             frames=frames,
+            effects=EffectsService(self.catalog, effects, frames, order=self.order),
             console=console,
             capsules=capsules,
             events=EventsService(self.catalog, self.own.events),
@@ -423,7 +418,8 @@ def _dispatcher(
     development: Development,
     permissions: PermissionsService,
     changes: ChangesService,
-    frames: EffectsService,
+    frames: FramesService,
+    effects: EffectsService,
     console: Console,
     capsules: Capsules,
     events: EventsService,
@@ -466,7 +462,7 @@ def _dispatcher(
             "plugins.resolve": dependencies.resolve,
             "plugins.lock": locking.lock,
             "plugins.restore": locking.restore,
-            "effects.list": frames.list,
+            "effects.list": effects.list,
             "frames.open": frames.open,
             "frames.close": frames.close,
             "console.get": console.get,
@@ -479,7 +475,7 @@ def _dispatcher(
             "headless.chooseMenu": headless.choose_menu,
             "headless.reload": headless.reload,
         },
-        hot={"plugins.call": plugins.call, "effects.process": frames.process},
+        hot={"plugins.call": plugins.call, "effects.process": effects.process},
     )
 
 

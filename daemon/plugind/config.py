@@ -72,6 +72,10 @@ class Supervision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Deadline of each lifecycle hook."""
     drain_calls_seconds: float = 30.0
     """How long calls in flight may go on before an update or a reload ends them."""
+    parallel_workers: Annotated[int, Meta(ge=1, le=64)] | None = None
+    """Workers of one plugin that run frames of its parallel effects, at most one for each core; default: as many."""
+    parallel_idle_seconds: Annotated[float, Meta(gt=0, le=3600)] = 10.0
+    """After so long without such a frame, all but one of them are ended."""
     queued_calls: int = 1024
     """Calls waiting per plugin; more are refused as Overloaded."""
     max_restarts: int = 3

@@ -9,7 +9,9 @@ from plugind.errors import StartupError
 from plugind.host.headless import HeadlessProcess, Options, check_installed
 from plugind.registry.resolve import Host
 from plugind.rpc.session import Sessions
+from plugind.services.environment import Parallel
 from plugind.supervisor.compiler import CompileLimits
+from plugind.supervisor.crew import HELPERS_PER_CORE, Seats, processors
 from plugind_protocol import ranges, systems
 
 
@@ -64,6 +66,16 @@ def compile_limits(config: Config) -> CompileLimits:
         cpu_seconds=config.supervision.compile_cpu_seconds,
         memory_bytes=config.supervision.compile_memory_bytes,
         artefact_bytes=config.supervision.compile_artefact_bytes,
+    )
+
+
+def parallel(config: Config) -> Parallel:
+    """Return how stateless effects are run: on no more workers than there are processors."""
+    cores = processors()
+    return Parallel(
+        workers=min(cores, config.supervision.parallel_workers or cores),
+        idle_seconds=config.supervision.parallel_idle_seconds,
+        seats=Seats(HELPERS_PER_CORE * cores),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from plugind_protocol.errors import FunctionNotFound, InvalidParams, MemoryLimit, Trap
-from plugind_protocol.frames import FRAME_STRUCT, MAX_WINDOW_BYTES
+from plugind_protocol.frames import FRAME_STRUCT, HUGE_PAGE_BYTES, MAX_WINDOW_BYTES
 from plugind_protocol.worker import PROCESS, PROCESSED, Window
 from plugind_worker import mapping
 from plugind_worker.engine.base import Function, Instance, OutOfBoundsError
@@ -31,6 +31,10 @@ class _Mapped(msgspec.Struct, frozen=True):
     window: Window
     pointer: int
     size: int
+    allocated: int
+    """Pointer to all that the guest gave for it."""
+    taken: int
+    """How much that is."""
 
 
 class Frames:
@@ -61,18 +65,20 @@ class Frames:
         """
         window = opened.window
         size = _round_up(window.slot_bytes * window.slots, mapping.PAGE)
+        taken = size + (HUGE_PAGE_BYTES if size >= HUGE_PAGE_BYTES else 0)
         alloc = self._frame_function("plugin_alloc")
         self._frame_function("plugin_process_frame")
         if window.window in self._mapped:
             raise InvalidParams(f"window {window.window} is open already")
         if not 0 < size <= MAX_WINDOW_BYTES or _size_of(opened.descriptor) < window.slot_bytes * window.slots:
             raise InvalidParams(f"window {window.window} does not fit its file")
-        self._limit(extra=size)
+        self._limit(extra=taken)
         try:
-            pointer = int(alloc(size, _ALIGNMENT)[0])
-            address = self._check(pointer, size, window.window)
-            mapping.share(address, size, descriptor=opened.descriptor)
-            self._mapped[window.window] = _Mapped(window, pointer, size)
+            pointer = int(alloc(taken, _ALIGNMENT)[0])
+            address = self._check(pointer, taken, window.window)
+            shift = -address % HUGE_PAGE_BYTES if taken > size else 0  # a huge page lies at multiples of its size only
+            mapping.share(address + shift, size, descriptor=opened.descriptor)
+            self._mapped[window.window] = _Mapped(window, pointer + shift, size, allocated=pointer, taken=taken)
         finally:
             self._limit()
 
@@ -86,7 +92,7 @@ class Frames:
         mapped = self._find(number)
         mapping.clear(self._instance.address(mapped.pointer, mapped.size), mapped.size)
         del self._mapped[number]
-        self._frame_function("plugin_free")(mapped.pointer, mapped.size, _ALIGNMENT)
+        self._frame_function("plugin_free")(mapped.allocated, mapped.taken, _ALIGNMENT)
         self._limit()
 
     def limit_memory(self, memory_bytes: int) -> None:
@@ -130,7 +136,7 @@ class Frames:
         return PROCESSED.pack(code, min(elapsed, _MASK))
 
     def _limit(self, *, extra: int = 0) -> None:
-        sizes = [mapped.size for mapped in self._mapped.values()] + ([extra] if extra else [])
+        sizes = [mapped.taken for mapped in self._mapped.values()] + ([extra] if extra else [])
         # each window may cost its alignment, and the rounding of memory.grow
         self._instance.limit_memory(self._cap + sum(_round_up(s + _ALIGNMENT, _WASM_PAGE) + _WASM_PAGE for s in sizes))
 
@@ -145,7 +151,7 @@ class Frames:
         if address % mapping.PAGE:
             raise Trap(f"plugin_alloc returned {pointer}, which is not aligned to {_ALIGNMENT}", cause="trap")
         for other in self._mapped.values():
-            if pointer < other.pointer + other.size and other.pointer < pointer + size:
+            if pointer < other.allocated + other.taken and other.allocated < pointer + size:
                 raise Trap(f"plugin_alloc returned memory of window {other.window.window} again", cause="trap")
         return address
 

@@ -1,4 +1,5 @@
 // A plugin of one effect: its table of parameters, its registration and the methods every such plugin answers.
+// What it makes of a frame depends on nothing but that frame and its parameters, so that frames may go to several workers.
 
 import { BAD_PARAMS, checkFrame, DONE, Frame, UNKNOWN_EFFECT } from "./frame";
 import { callHostWritten, failure, isError, METHOD_NOT_FOUND, release, resultLen, resultPtr, written } from "./host";
@@ -55,7 +56,7 @@ function register(): i64 {
 function writeDefinition(heading: string, names: StaticArray<string>, limits: StaticArray<f64>): void {
   out.text("{");
   out.text(heading);
-  out.text(',"parameters":[');
+  out.text(',"parallel":true,"parameters":[');
   for (let i = 0; i < names.length; i++) {
     out.text(i == 0 ? '{"name":"' : ',{"name":"');
     out.text(unchecked(names[i]));

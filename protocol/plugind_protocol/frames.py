@@ -16,6 +16,8 @@ MAX_SLOTS: Final = 64
 MAX_WINDOW_BYTES: Final = 1 << 31
 """Largest window in bytes: half of what a guest can address."""
 PAGE: Final = 4096
+HUGE_PAGE_BYTES: Final = 1 << 21
+"""Windows of at least this size are put where pages of this size can hold them."""
 ROW_ALIGNMENT: Final = 64
 """Rows start at multiples of this many bytes."""
 
@@ -57,8 +59,14 @@ class Layout(msgspec.Struct, frozen=True):
 
     @property
     def window_bytes(self) -> int:
-        """Size of the shared file in bytes."""
+        """Bytes of all slots."""
         return self.slot_bytes * self.slots
+
+    @property
+    def file_bytes(self) -> int:
+        """Size of the shared file in bytes: whole huge pages, where it is as large as one."""
+        size = self.window_bytes
+        return size if size < HUGE_PAGE_BYTES else _round_up(size, HUGE_PAGE_BYTES)
 
     @property
     def offsets(self) -> list[int]:

@@ -309,7 +309,9 @@ class PluginMetrics(Struct, frozen=True, omit_defaults=False):
     """Of one core, since the previous reading."""
     cpu_seconds: float
     memory_bytes: int
-    """Private memory of the worker; 0 without one."""
+    """Private memory of its workers; 0 without one."""
+    workers: int
+    """That run now: more than one while frames of its parallel effects are shared out."""
     calls: int
     errors: int
     host_calls: int
@@ -554,6 +556,8 @@ class Effect(Struct, frozen=True, omit_defaults=False):
     name: str
     category: str
     parameters: list[EffectParameter]
+    parallel: bool = False
+    """Whether its frames may be run by several workers at once."""
 
 
 class EffectsList(Params, frozen=True):
@@ -623,6 +627,24 @@ class Process(Params, frozen=True):
     """Values of the effect's parameters, by name."""
     deadline_ms: int | None = None
     """Deadline in ms; default as for calls."""
+    fallback: Literal["bypass", "lastGood", "fail"] = "fail"
+    """What happens where the plugin fails or is late: the output gets the input as it is, or the effect's last good
+    frame of this window (the input where there is none), or the request fails."""
+
+
+class Degraded(Struct, frozen=True, omit_defaults=False):
+    """What the plugin did not make was put into the output by its fallback."""
+
+    fallback: Literal["bypass", "lastGood"]
+    """What the output holds."""
+    kind: str
+    """Kind of the error that there would have been, such as ``Timeout``."""
+    cause: str | None
+    """Its cause, where it has one: one of ``timeout memory trap crash protocol limit``."""
+    message: str
+    """Its message."""
+    capsule: str | None
+    """Id of the crash capsule, where one is written."""
 
 
 class ProcessResult(Struct, frozen=True, omit_defaults=False):
@@ -631,7 +653,9 @@ class ProcessResult(Struct, frozen=True, omit_defaults=False):
     output: int
     """Slot that holds the result."""
     guest_us: int
-    """Time inside the guest, in µs."""
+    """Time inside the guest, in µs; 0 where the fallback was used."""
+    degraded: Degraded | msgspec.UnsetType = msgspec.UNSET
+    """Set where the fallback was used."""
 
 
 # --- console ----------------------------------------------------------------------------------------------------

@@ -20,8 +20,9 @@ from plugind.registry.sources import Sources
 from plugind.registry.store import PackageStore
 from plugind.services.catalog import Catalog
 from plugind.services.changes import Announcer, ChangesService
-from plugind.services.environment import Environment
+from plugind.services.environment import Environment, Parallel
 from plugind.supervisor import restart
+from plugind.supervisor.crew import Seats
 from plugind_protocol.methods import StateChanged
 
 
@@ -70,6 +71,7 @@ class FakeDaemon:
             capsules=cast("Any", _NoCapsules()),
             restarts=restart.Policy(backoff_first_seconds=0.0, backoff_max_seconds=0.0),
             hook_timeout=1.0,
+            parallel=Parallel(workers=2, idle_seconds=60.0, seats=Seats(8)),
             drain=1.0,
         )
         sources = Sources(folder / "incoming", unpack=extract, download=_nothing_is_fetched)

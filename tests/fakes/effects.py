@@ -54,6 +54,10 @@ class ScriptedEffects:
         self.failures: dict[int, PlugindError] = {}
         """Number of the ``effects.process`` → how it fails."""
         self.most_slots = 64
+        self.parallel = False
+        """Whether its effects are stateless."""
+        self.degraded: dict[int, m.Degraded] = {}
+        """Number of the ``effects.process`` → what was done in place of it; the output gets the level 50."""
         self.on_process: Callable[[int], None] = lambda _number: None
         peer.scripts |= {
             "effects.list": self._list,
@@ -66,7 +70,14 @@ class ScriptedEffects:
         if params.get("pluginId") != PLUGIN:
             raise PluginNotFound(f"No plugin {params.get('pluginId')!r}")
         return [
-            m.Effect(plugin_id=PLUGIN, effect_id=name, name=name.title(), category="", parameters=parameters)
+            m.Effect(
+                plugin_id=PLUGIN,
+                effect_id=name,
+                name=name.title(),
+                category="",
+                parameters=parameters,
+                parallel=self.parallel,
+            )
             for name, (_, parameters) in EFFECTS.items()
         ]
 
@@ -104,6 +115,9 @@ class ScriptedEffects:
             if number in self.failures:
                 output[:] = 77  # half-done work of a worker that was lost
                 raise self.failures[number]
+            if number in self.degraded:
+                output[:] = 50
+                return m.ProcessResult(output=frame["output"], guest_us=0, degraded=self.degraded[number])
             change, _ = EFFECTS[params["effectId"]]
             output[:] = change(buffers.array(frame.get("input", 0)), params["params"])
         return m.ProcessResult(output=frame["output"], guest_us=GUEST_US)

@@ -58,6 +58,9 @@ class FakeWorker:
         await asyncio.sleep(0)
         return self.plan.version
 
+    def has_window(self, _number: int) -> bool:
+        return False
+
     async def open_window(self, *_args: object, **_options: object) -> None:
         self.check_alive()
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import anyio
 import av
+import msgspec
 import numpy as np
 import pytest
 from tests.fakes.clips import Clip, describe, planes, write_clip
@@ -50,11 +51,11 @@ class Interrupted(AsyncClient):
 
 
 @pytest.fixture
-async def client(daemon: Daemon, examples: Path) -> AsyncIterator[Interrupted]:
+async def client(daemon: Daemon, examples: Path, plugins: Path) -> AsyncIterator[Interrupted]:
     """A client of a daemon with the example effects."""
     async with Interrupted.connect(daemon.socket, name="test") as connected:
-        for name in ("invert", "color-grade", "gaussian-blur"):
-            await connected.install(str(examples / name), grant="requested")
+        for folder in (examples / "invert", examples / "color-grade", examples / "gaussian-blur", plugins / "steady"):
+            await connected.install(str(folder), grant="requested")
         yield connected
         for info in await connected.list_plugins():
             await connected.uninstall(info.plugin_id)
@@ -133,18 +134,106 @@ async def test_a_worker_killed_halfway_costs_no_frame(client: Interrupted, clip:
 
         async def on_frame(done: FrameDone) -> None:
             if done.index == FRAMES // 2:
-                pids.append((await client.get_plugin("invert")).pid)
+                pids.append((await client.get_plugin("steady")).pid)
                 os.kill(pids[0] or 0, signal.SIGSTOP)
                 client.sending = anyio.Event()
                 tasks.start_soon(kill_when_sent)
 
-        job = Job(plugin="invert", effect="invert", source=clip, target=tmp_path / "out.mkv", codec="ffv1")
+        job = Job(plugin="steady", effect="single", source=clip, target=tmp_path / "out.mkv", codec="ffv1")
         summary = await render(client, job, on_frame=on_frame)
     assert (summary.frames, summary.crashes) == (FRAMES, 1)
     assert 0 < summary.recovery_ms < 10_000
-    assert (await client.get_plugin("invert")).pid not in (None, pids[0])
-    for before, after in zip(planes(clip), planes(job.target), strict=True):
-        assert np.abs(255 - 4 - before[0].astype(int) - after[0]).max() <= 3  # inverted luma: 16 + 235 - Y
+    assert (await client.get_plugin("steady")).pid not in (None, pids[0])
+    assert all(inverted(*pair) for pair in zip(planes(clip), planes(job.target), strict=True))
+
+
+def inverted(before: list[np.ndarray], after: list[np.ndarray]) -> bool:
+    return bool(np.abs(255 - 4 - before[0].astype(int) - after[0]).max() <= 3)  # inverted luma: 16 + 235 - Y
+
+
+def unchanged(before: list[np.ndarray], after: list[np.ndarray]) -> bool:
+    return bool(np.abs(before[0].astype(int) - after[0]).max() <= 3)
+
+
+async def test_one_of_several_workers_is_killed_halfway(client: Interrupted, tmp_path: Path) -> None:
+    """Frames of a stateless effect come from several workers, in order; those of a lost one are done again."""
+
+    async def on_frame(done: FrameDone) -> None:
+        if done.index == FRAMES // 2:
+            os.kill((await client.get_plugin("steady")).pid or 0, signal.SIGKILL)
+
+    source = write_clip(tmp_path / "in.mkv", frames=FRAMES)  # lossless, and each frame another
+    job = Job(plugin="steady", effect="steady", source=source, target=tmp_path / "out.mkv", codec="ffv1")
+    summary = await render(client, msgspec.structs.replace(job, params={"wait": [0, 10**9]}), on_frame=on_frame)
+    assert summary.frames == FRAMES
+    assert summary.crashes <= 1  # none where it had no frame at that moment
+    assert summary.degraded == []
+    assert describe(job.target).times == describe(source).times
+    assert all(inverted(*pair) for pair in zip(planes(source), planes(job.target), strict=True))
+    assert len({plane[0].tobytes() for plane in planes(job.target)}) == FRAMES
+
+
+@pytest.mark.parametrize("effect", ["single", "steady"])
+@pytest.mark.parametrize("wrong", ["trap", "fail", "spin"])
+async def test_an_export_ends_whatever_becomes_of_some_frames(
+    client: Interrupted, plugins: Path, tmp_path: Path, wrong: str, effect: str
+) -> None:
+    kind = {"trap": "Trap", "fail": "PluginError", "spin": "Timeout"}[wrong]
+
+    async def again() -> None:
+        """Forget the traps so far."""
+        await client.uninstall("steady")
+        await client.install(str(plugins / "steady"), grant="requested")
+
+    source = write_clip(tmp_path / "in.mkv", frames=FRAMES)
+    bad = (10, 11)
+    job = Job(
+        plugin="steady",
+        effect=effect,
+        source=source,
+        target=tmp_path / "out.mkv",
+        codec="ffv1",
+        params={wrong: [40_000 * bad[0], 40_000 * (bad[-1] + 1)]},
+        fallback="bypass",
+        deadline=None if wrong != "spin" else 150,
+    )
+    summary = await render(client, job)
+    assert summary.frames == FRAMES
+    assert [(one.frame, one.kind, one.fallback) for one in summary.degraded] == [(n, kind, "bypass") for n in bad]
+    for index, pair in enumerate(zip(planes(source), planes(job.target), strict=True)):
+        assert unchanged(*pair) if index in bad else inverted(*pair)
+    await again()
+    last = msgspec.structs.replace(job, fallback="lastGood", target=tmp_path / "last.mkv")
+    summary = await render(client, last)
+    assert [(one.frame, one.fallback) for one in summary.degraded] == [(n, "lastGood") for n in bad]
+    if effect == "single":  # with several at once, it is the newest that there is
+        shown = planes(last.target)
+        assert all((shown[n][0] == shown[bad[0] - 1][0]).all() for n in bad)
+    await again()
+    fails = msgspec.structs.replace(job, fallback="fail", target=tmp_path / "none.mkv")
+    with pytest.raises(PlugindError):
+        await render(client, fails)
+    assert not fails.target.exists()
+
+
+async def test_an_export_outlives_its_plugin(client: Interrupted, tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "in.mkv", frames=FRAMES)
+    job = Job(
+        plugin="steady",
+        effect="single",
+        source=source,
+        target=tmp_path / "out.mkv",
+        codec="ffv1",
+        params={"trap": [40_000 * 8, 10**9]},
+        fallback="bypass",
+    )
+    summary = await render(client, job)
+    kinds = [one.kind for one in summary.degraded]
+    assert [one.frame for one in summary.degraded] == list(range(8, FRAMES))
+    assert kinds == ["Trap"] * kinds.count("Trap") + ["Quarantined"] * kinds.count("Quarantined")
+    assert kinds[-1] == "Quarantined"
+    for index, pair in enumerate(zip(planes(source), planes(job.target), strict=True)):
+        assert unchanged(*pair) if index >= 8 else inverted(*pair)
 
 
 async def test_two_renderings_at_once(client: Interrupted, clip: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import msgspec
 from pluginctl.arguments import EffectId, plugin_argument
 from pluginctl.context import CLIENT_NAME, PROVIDES, Invocation, pass_invocation
 from pluginctl.failure import CommandFailed
+from pluginctl.rendering.degraded import degradations
 from pluginctl.rendering.job import DEFAULT_RETRIES, Job, Summary
 from pluginctl.rendering.progress import Show, progress
 from pluginctl.terminal import duration, printable
@@ -55,6 +56,15 @@ class Parameter(click.ParamType):  # type: ignore[type-arg]  # generic in newer 
     show_default=True,
     help="How often a frame is tried again when the plugin's worker is lost.",
 )
+@click.option(
+    "--fallback",
+    type=click.Choice(["bypass", "lastGood", "fail"]),
+    default="fail",
+    show_default=True,
+    help="What a frame gets that the plugin does not make: its input, the last good frame, or the rendering fails.",
+)
+@click.option("--deadline", metavar="MS", type=click.IntRange(1), help="How long the plugin may take for a frame.")
+@click.option("--fps-deadline", is_flag=True, help="It may take as long as INPUT shows a frame.")
 @click.option("--codec", help="Video encoder.  [default: what OUTPUT's container usually has]")
 @click.option("--crf", type=click.IntRange(0, 63), help="Quality, 0 is best.  [default: looks like INPUT]")
 @click.option("--preset", help="Speed of encoders that have presets, such as fast.")
@@ -67,6 +77,8 @@ def render(invocation: Invocation, /, params: tuple[tuple[str, Any], ...], **opt
     Only the pixels change: timestamps, size, colour tags, audio and subtitles stay. The suffix of OUTPUT names the
     container. OUTPUT appears when it is whole; Ctrl-C leaves nothing behind.
     """
+    if options["fps_deadline"] and options["deadline"] is not None:
+        raise click.UsageError("--deadline and --fps-deadline exclude each other.")
     job = Job(params=dict(params), **options)
     with _sigterm_as_ctrl_c(), nullcontext() if invocation.as_json else progress() as show:
         summary = anyio.run(_render, invocation, job, show)
@@ -101,6 +113,7 @@ def _words(summary: Summary) -> str:
         f"{summary.frames} frames, {size}, in {duration(summary.seconds)} ({fps:.1f} fps)",
         f"per frame: plugin {per_frame.plugin:.2f} ms, relay {per_frame.relay:.2f} ms, codec {per_frame.codec:.2f} ms",
     ]
+    lines += [f"degraded: {words}" for words in degradations(summary.degraded)]
     if summary.crashes:
         lines.append(f"workers lost: {summary.crashes}, recovered in {summary.recovery_ms:.0f} ms")
     lines += [f"note: {note}" for note in summary.notes]

@@ -281,7 +281,14 @@ class Calls(ABC):
         return await self._ask("effects.list", m.EffectsList(plugin_id=plugin_id), list[m.Effect])
 
     async def effects_process(
-        self, plugin_id: str, effect_id: str, *, frame: m.FrameRef, params: Any = None, deadline_ms: int | None = None
+        self,
+        plugin_id: str,
+        effect_id: str,
+        *,
+        frame: m.FrameRef,
+        params: Any = None,
+        deadline_ms: int | None = None,
+        fallback: Literal["bypass", "lastGood", "fail"] = "fail",
     ) -> m.ProcessResult:
         """Run an effect on one frame of an open window.
 
@@ -291,6 +298,7 @@ class Calls(ABC):
             frame: Window and slots.
             params: Values of the effect's parameters by name; `msgspec.Raw` is JSON already.
             deadline_ms: Deadline in ms; None for the daemon's default.
+            fallback: What the output gets where the plugin fails or is late; the result's ``degraded`` says so.
         """
         process = m.Process(
             plugin_id=plugin_id,
@@ -298,6 +306,7 @@ class Calls(ABC):
             frame=frame,
             params=_raw({} if params is None else params),
             deadline_ms=deadline_ms,
+            fallback=fallback,
         )
         return await self._ask("effects.process", process, m.ProcessResult)
 

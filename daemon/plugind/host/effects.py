@@ -41,6 +41,7 @@ class EffectRegistry:
             name=definition.name or definition.id,
             category=definition.category,
             parameters=definition.parameters,
+            parallel=definition.parallel,
         )
         if effects.get(definition.id) != effect:
             effects[definition.id] = effect

@@ -153,7 +153,7 @@ class DaemonService:
     async def metrics(self, _session: Session, _params: Empty) -> DaemonMetrics:
         """Figures of the daemon and each plugin."""
         runtimes = [runtime for _, runtime in sorted(self._catalog.runtimes.items())]
-        pids = {os.getpid(), *(runtime.worker.pid for runtime in runtimes if runtime.worker is not None)}
+        pids = {os.getpid(), *(worker.pid for runtime in runtimes for worker in runtime.workers)}
         usage = await anyio.to_thread.run_sync(self._usage, pids)
         plugins = [self._plugin(runtime, usage) for runtime in runtimes]
         own = usage.get(os.getpid(), _Usage())
@@ -185,16 +185,17 @@ class DaemonService:
 
     def _plugin(self, runtime: Runtime, usage: "dict[int, _Usage]") -> PluginMetrics:
         pid = runtime.worker.pid if runtime.worker is not None else None
-        used = usage.get(pid or 0, _Usage())
+        used = [usage[worker.pid] for worker in runtime.workers if worker.pid in usage]
         meter = runtime.meter
         events = self._events.counts(runtime.plugin_id)
         return PluginMetrics(
             plugin_id=runtime.plugin_id,
             state=runtime.state,
             pid=pid,
-            cpu_percent=used.cpu_percent,
-            cpu_seconds=used.cpu_seconds,
-            memory_bytes=used.memory_bytes,
+            cpu_percent=sum(each.cpu_percent for each in used),
+            cpu_seconds=sum(each.cpu_seconds for each in used),
+            memory_bytes=sum(each.memory_bytes for each in used),
+            workers=len(runtime.workers),
             calls=meter.calls,
             errors=meter.errors,
             host_calls=meter.host_calls,

@@ -1,169 +1,42 @@
-"""The ``effects.*`` and ``frames.*`` methods: effects run on frames that client and worker share."""
+"""The ``effects.*`` methods: effects run on frames that client and worker share."""
 
 import asyncio
-import os
-from collections.abc import Callable
 from typing import Final
 
-import anyio
 import msgspec
 
 from plugind.host.effects import EffectRegistry
 from plugind.rpc.session import Session
 from plugind.services.catalog import Catalog
+from plugind.services.fallbacks import FAILURES, fall_back
+from plugind.services.frameorder import Turn, carrier
+from plugind.services.frames import FramesService, Opened
 from plugind.services.order import Order
 from plugind.services.plugins import timeout_seconds
 from plugind.services.runtime import Runtime
-from plugind.supervisor.windows import WindowFolder
 from plugind.supervisor.worker import Worker
-from plugind_protocol.errors import ErrorObject, InvalidParams, PlugindError, PluginError, TooLarge
-from plugind_protocol.frames import Layout, layout
-from plugind_protocol.methods import (
-    PIXEL_FORMATS,
-    Effect,
-    EffectsList,
-    FrameRef,
-    FramesClose,
-    FramesOpen,
-    FrameWindow,
-    Process,
-    ProcessResult,
-    State,
-)
-from plugind_protocol.worker import PROCESSED, Window
-
-MAX_WINDOWS: Final = 64
-"""Open windows per connection."""
-_MAX_GUEST_BYTES: Final = (1 << 32) - (1 << 26)
-"""A guest's address space, less room for the guest itself."""
+from plugind_protocol.errors import ErrorObject, InvalidParams, PluginError, Timeout
+from plugind_protocol.methods import Effect, EffectsList, Process, ProcessResult, State
+from plugind_protocol.worker import PROCESSED
 
 _encoder: Final = msgspec.json.Encoder()
 
 
-class _Open(msgspec.Struct):
-    runtime: Runtime
-    layout: Layout
-    session: Session
-    unhook: Callable[[], None] = lambda: None
-    """Ends the wait for the client to leave."""
-
-
 class EffectsService:
-    """Answers ``effects.*`` and ``frames.*``.
+    """Answers ``effects.*``.
 
     Args:
         catalog: The installed plugins.
         effects: What they registered.
-        folder: Where window files are made.
+        frames: The open windows.
         order: Brings plugins up after what they need.
     """
 
-    def __init__(self, catalog: Catalog, effects: EffectRegistry, folder: WindowFolder, *, order: Order) -> None:
+    def __init__(self, catalog: Catalog, effects: EffectRegistry, frames: FramesService, *, order: Order) -> None:
         self._order = order
         self._catalog = catalog
         self._effects = effects
-        self._folder = folder
-        self._windows: dict[int, _Open] = {}
-        self._number = 0
-
-    # --- frames -----------------------------------------------------------------------------------------------
-
-    async def open(self, session: Session, params: FramesOpen) -> FrameWindow:
-        """Open a window; it belongs to the session and closes with it.
-
-        Raises:
-            InvalidParams: A size or the number of slots is out of range.
-            TooLarge: Too many windows, or no room for the frames in the guest or in memory.
-        """
-        runtime = self._catalog.get(params.plugin_id)
-        try:
-            shape = layout(
-                width=params.width,
-                height=params.height,
-                pixel_format=PIXEL_FORMATS[params.format],
-                slots=params.slots,
-            )
-        except ValueError as exc:
-            raise InvalidParams(str(exc)) from exc
-        self._check_room(session, runtime, shape)
-        worker = await self._order.up(runtime, State.LOADED)
-        self._number += 1
-        window = Window(
-            window=self._number,
-            width=shape.width,
-            height=shape.height,
-            stride=shape.stride,
-            format=shape.format,
-            slot_bytes=shape.slot_bytes,
-            slots=shape.slots,
-        )
-        with anyio.CancelScope(shield=True):
-            file = await anyio.to_thread.run_sync(self._folder.create, shape)
-            runtime.windows[window.window] = (window, file)
-            self._windows[window.window] = opened = _Open(runtime, shape, session)
-            try:
-                await worker.open_window(window, file.descriptor, timeout=runtime.call_timeout)
-            except PlugindError:
-                self._forget(window.window)
-                raise
-        opened.unhook = session.on_close(lambda: self._client_left(window.window))
-        return FrameWindow(
-            window_id=window.window,
-            path=os.fspath(file.path),
-            offsets=shape.offsets,
-            width=shape.width,
-            height=shape.height,
-            format=params.format,
-            stride=shape.stride,
-            slot_bytes=shape.slot_bytes,
-        )
-
-    async def close(self, session: Session, params: FramesClose) -> None:
-        """Close a window and remove its file.
-
-        Raises:
-            InvalidParams: This session has no such window.
-        """
-        runtime = self._of(session, params.window_id).runtime
-        window = self._forget(params.window_id)
-        if window is not None and runtime.worker is not None:
-            await runtime.worker.close_window(window, timeout=runtime.call_timeout)
-
-    def _check_room(self, session: Session, runtime: Runtime, shape: Layout) -> None:
-        if sum(opened.session is session for opened in self._windows.values()) >= MAX_WINDOWS:
-            raise TooLarge(f"a client may have {MAX_WINDOWS} windows open", hint="Close windows with frames.close.")
-        shared = sum(window.slot_bytes * window.slots for window, _ in runtime.windows.values())
-        if shared + shape.window_bytes > _MAX_GUEST_BYTES:
-            raise TooLarge(
-                f"{shape.window_bytes} bytes of frames do not fit into a guest's 4 GiB, {shared} are in use",
-                hint="Open fewer or smaller slots.",
-                plugin_id=runtime.plugin_id,
-            )
-
-    def _of(self, session: Session, window_id: int) -> _Open:
-        opened = self._windows.get(window_id)
-        if opened is None or opened.session is not session or window_id not in opened.runtime.windows:
-            raise InvalidParams(f"there is no window {window_id} of this connection", hint="Open one with frames.open.")
-        return opened
-
-    def _forget(self, window_id: int) -> Window | None:
-        """Drop a window and its file; return it if the plugin still has it."""
-        opened = self._windows.pop(window_id)
-        opened.unhook()
-        window, file = opened.runtime.windows.pop(window_id, (None, None))
-        if file is not None:
-            file.remove()
-        return window
-
-    def _client_left(self, window_id: int) -> None:
-        opened = self._windows[window_id]
-        window = self._forget(window_id)
-        worker = opened.runtime.worker
-        if window is not None and worker is not None and worker.alive:
-            closing = worker.close_window(window, timeout=opened.runtime.call_timeout)
-            closing.add_done_callback(lambda call: call.cancelled() or call.exception())
-
-    # --- effects ----------------------------------------------------------------------------------------------
+        self._frames = frames
 
     async def list(self, _session: Session, params: EffectsList) -> list[Effect]:
         """List effects; a plugin that is named is activated first."""
@@ -181,54 +54,180 @@ class EffectsService:
         """
         runtime = self._catalog.get(params.plugin_id)
         timeout = timeout_seconds(params.deadline_ms, runtime)
-        slots = self._slots(session, runtime, params.frame)
-        return asyncio.ensure_future(self._process(session, runtime, params, slots, timeout))
+        opened, source, target = self._frames.find(session, runtime, params.frame)
+        if params.fallback == "bypass" and source == target:
+            raise InvalidParams(
+                "in place, nothing is left of the input that could go through unchanged",
+                hint="Give another slot for the output, or another fallback.",
+                path="$.fallback",
+            )
+        turn = opened.turns.take(source, target)
+        run = _Run(self, opened, params, turn, until=asyncio.get_running_loop().time() + timeout, lane=session.number)
+        task = asyncio.ensure_future(run.answer())
+        task.add_done_callback(lambda _: opened.turns.end(turn))
+        return task
 
-    async def _process(
-        self, session: Session, runtime: Runtime, params: Process, slots: tuple[int, int], timeout: float
-    ) -> bytes:
+    async def worker(self, runtime: Runtime, *, until: float | None) -> Worker:
+        """Return the plugin's own worker, the plugin being active.
+
+        Args:
+            runtime: The plugin.
+            until: When it must be there, in the loop's time; None to wait as long as it takes.
+
+        Raises:
+            Timeout: It was not there in time; it still comes up.
+            PlugindError: Why it does not come up.
+        """
         worker = runtime.worker
-        if worker is None or not worker.alive or runtime.state is not State.ACTIVE:
-            worker = await self._order.up(runtime, State.ACTIVE)
+        if worker is not None and worker.alive and runtime.state is State.ACTIVE:
+            return worker
+        coming = asyncio.ensure_future(self._order.up(runtime, State.ACTIVE))
+        if until is None:
+            return await coming
+        done, _ = await asyncio.wait({coming}, timeout=max(0.0, until - coming.get_loop().time()))
+        if not done:
+            coming.add_done_callback(lambda task: task.cancelled() or task.exception())
+            raise _late(runtime, "its worker is not there yet")
+        return coming.result()
+
+    def handle(self, params: Process) -> tuple[int, bool]:
+        """Return the handle of a frame's effect, and whether it is stateless.
+
+        Raises:
+            FunctionNotFound: The plugin has not registered it.
+        """
         handle = self._effects.handle(params.plugin_id, params.effect_id)
-        outcome = await worker.process(
+        effect = self._effects.get(params.plugin_id, params.effect_id)
+        return handle, effect is not None and effect.parallel
+
+
+class _Run:
+    """One frame on its way.
+
+    Args:
+        service: Knows workers and effects.
+        opened: The frame's window.
+        params: What is asked for.
+        turn: The frame's place among the others of its window.
+        until: When it must be done, in the loop's time.
+        lane: Who asks.
+    """
+
+    def __init__(
+        self,
+        service: EffectsService,
+        opened: Opened,
+        params: Process,
+        turn: Turn[Worker],
+        *,
+        until: float,
+        lane: int,
+    ) -> None:
+        self._service = service
+        self._opened = opened
+        self._params = params
+        self._turn = turn
+        self._until = until
+        self._lane = lane
+        self._ordinal = opened.good.ask()
+        self._patient = params.fallback == "fail"
+        self._loop = asyncio.get_running_loop()
+
+    async def answer(self) -> bytes:
+        """Run the effect; return the result's JSON text.
+
+        Raises:
+            PlugindError: It failed, and there is nothing to fall back to.
+        """
+        params, target = self._params, self._turn.target
+        try:
+            guest_us = await self._process()
+        except FAILURES as error:
+            degraded = await fall_back(params, error, good=self._opened.good, source=self._turn.source, target=target)
+            return _encoder.encode(ProcessResult(output=target, guest_us=0, degraded=degraded))
+        if params.fallback == "lastGood":
+            await self._opened.good.made(params.effect_id, self._ordinal, target, in_place=self._turn.source == target)
+        return _encoder.encode(ProcessResult(output=target, guest_us=guest_us))
+
+    async def _process(self) -> int:
+        """Run the effect; return the µs in the guest."""
+        params, turn = self._params, self._turn
+        if self._opened.good.endangered(turn.target):
+            await self._before()
+            await self._opened.good.rescue(turn.target)
+        runtime = self._opened.runtime
+        worker = await self._worker()
+        handle, parallel = self._service.handle(params)
+        chosen = None
+        if earlier := self._opened.turns.before(turn):
+            chosen = carrier(earlier)
+            if chosen is None or not chosen.alive or not (parallel or chosen is worker):
+                chosen = None
+                await self._before()
+                worker = await self._worker()
+        if chosen is None:
+            chosen = runtime.crew.pick(worker, params.effect_id) if parallel else worker
+        turn.worker = chosen
+        outcome = await chosen.process(
             handle,
             params.frame.window_id,
-            slots=slots,
+            slots=(turn.source, turn.target),
             pts_us=params.frame.pts_us,
             params=params.params,
-            timeout=timeout,
-            lane=session.number,
+            timeout=self._left(),
+            lane=self._lane,
         )
         code, guest_us = PROCESSED.unpack(outcome)
         if code != 0:
-            raise self._refused(worker, params.effect_id, code)
-        return _encoder.encode(ProcessResult(output=slots[1], guest_us=guest_us))
+            raise _refused(chosen, params.effect_id, code)
+        return int(guest_us)
 
-    def _slots(self, session: Session, runtime: Runtime, frame: FrameRef) -> tuple[int, int]:
-        opened = self._of(session, frame.window_id)
-        if opened.runtime is not runtime:
-            raise InvalidParams(
-                f"window {frame.window_id} is shared with {opened.runtime.plugin_id}, not with {runtime.plugin_id}"
-            )
-        shape = opened.layout
-        output = frame.input if frame.output is None else frame.output
-        for name, slot in (("input", frame.input), ("output", output)):
-            if not 0 <= slot < shape.slots:
-                raise InvalidParams(f"the window has slots 0 to {shape.slots - 1}, not {slot}", path=f"$.frame.{name}")
-        if frame.width not in (None, shape.width) or frame.height not in (None, shape.height):
-            raise InvalidParams(
-                f"the frame is {frame.width}x{frame.height}, the window {shape.width}x{shape.height}",
-                hint="Open a window of the frame's size.",
-                path="$.frame",
-            )
-        return frame.input, output
+    async def _worker(self) -> Worker:
+        """Return the plugin's own worker; what a client waits for that falls back to nothing does not count."""
+        began = self._loop.time()
+        worker = await self._service.worker(self._opened.runtime, until=None if self._patient else self._until)
+        if self._patient:
+            self._until += self._loop.time() - began
+        return worker
 
-    @staticmethod
-    def _refused(worker: Worker, effect_id: str, code: int) -> PluginError:
-        return PluginError(
-            f"{worker.plan.plugin_id} {worker.plan.version}: effect {effect_id} refused the frame with code {code}",
-            plugin_id=worker.plan.plugin_id,
-            version=worker.plan.version,
-            error=ErrorObject(code, f"effect {effect_id} refused the frame"),
-        )
+    async def _before(self) -> None:
+        """Wait for the frames that must be answered before this one begins.
+
+        Raises:
+            Timeout: They were not, in time.
+        """
+        for earlier in self._opened.turns.before(self._turn):
+            over = self._loop.create_future()
+            earlier.waiting.append(lambda over=over: over.done() or over.set_result(None))  # type: ignore[misc]
+            done, _ = await asyncio.wait({over}, timeout=self._left())
+            if not done:
+                raise _late(self._opened.runtime, "it was still waiting for earlier frames in the same slots")
+
+    def _left(self) -> float:
+        """Return the seconds until the deadline.
+
+        Raises:
+            Timeout: There are none.
+        """
+        left = self._until - self._loop.time()
+        if left <= 0:
+            raise _late(self._opened.runtime, "it had not begun")
+        return left
+
+
+def _late(runtime: Runtime, detail: str) -> Timeout:
+    return Timeout(
+        f"{runtime.plugin_id} {runtime.installed.record.version}: effects.process was not done in time; {detail}",
+        plugin_id=runtime.plugin_id,
+        version=runtime.installed.record.version,
+        cause="timeout",
+    )
+
+
+def _refused(worker: Worker, effect_id: str, code: int) -> PluginError:
+    return PluginError(
+        f"{worker.plan.plugin_id} {worker.plan.version}: effect {effect_id} refused the frame with code {code}",
+        plugin_id=worker.plan.plugin_id,
+        version=worker.plan.version,
+        error=ErrorObject(code, f"effect {effect_id} refused the frame"),
+    )

@@ -14,6 +14,7 @@ from plugind.registry.records import Record
 from plugind.services.capsules import Capsules
 from plugind.services.hosting import HostCalls
 from plugind.supervisor import restart
+from plugind.supervisor.crew import Seats
 from plugind.supervisor.pool import Pool
 from plugind_protocol.manifest import Limits, Manifest
 from plugind_protocol.methods import HeldUpdate, State
@@ -54,6 +55,23 @@ class Announce(Protocol):
         """Announce one change."""
 
 
+class Parallel(msgspec.Struct, frozen=True):
+    """How stateless effects are run on several workers."""
+
+    workers: int
+    """Of one plugin, its own included."""
+    idle_seconds: float
+    """After so long without a frame, those beside its own are ended."""
+    seats: Seats
+
+    def plan(self, own: LaunchPlan) -> LaunchPlan:
+        """Return how a helper is started: in a process of its own, and all helpers log no more than its own worker."""
+        rate = own.limits.log_messages_per_second
+        share = None if rate is None else max(1, rate // max(1, self.workers - 1))
+        limits = msgspec.structs.replace(own.limits, log_messages_per_second=share)
+        return msgspec.structs.replace(own, limits=limits, publisher=None)
+
+
 class Environment(msgspec.Struct, frozen=True):
     """What every runtime works with."""
 
@@ -78,5 +96,6 @@ class Environment(msgspec.Struct, frozen=True):
     restarts: restart.Policy
     hook_timeout: float
     """Seconds."""
+    parallel: Parallel
     drain: float
     """Seconds that calls in flight may go on before an update or a reload ends them."""

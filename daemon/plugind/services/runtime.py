@@ -17,6 +17,9 @@ from plugind.registry.records import Quarantined, Record
 from plugind.services.capsules import Subject
 from plugind.services.crashes import Crashes
 from plugind.services.environment import Environment, Installed
+from plugind.services.helping import HelperOwner
+from plugind.supervisor.call import Call
+from plugind.supervisor.crew import Crew, Helper
 from plugind.supervisor.meter import Meter
 from plugind.supervisor.windows import WindowFile
 from plugind.supervisor.worker import Worker
@@ -77,6 +80,14 @@ class Runtime:
         self.worker: Worker | None = None
         """Set exactly while the plugin can be called."""
         self.windows: dict[int, tuple[Window, WindowFile]] = {}
+        self.crew = Crew(
+            self._start_helper,
+            allowed=self._helpers_allowed,
+            seats=environment.parallel.seats,
+            idle_seconds=environment.parallel.idle_seconds,
+            warn=lambda words: environment.console(self.plugin_id, 3, words),
+        )
+        """Further workers, for frames of stateless effects."""
         self.held: HeldUpdate | msgspec.UnsetType = msgspec.UNSET
         """The update that waits for its user."""
         self._caller = _caller(installed)
@@ -107,6 +118,12 @@ class Runtime:
     def package(self) -> Path:
         """The folder of its package."""
         return self.installed.module.parents[len(PurePosixPath(self.installed.manifest.main).parts) - 1]
+
+    @property
+    def workers(self) -> list[Worker]:
+        """All workers that take something, its own first."""
+        own = [self.worker] if self.worker is not None and self.worker.alive else []
+        return [*own, *self.crew.workers]
 
     @property
     def call_timeout(self) -> float:
@@ -196,6 +213,27 @@ class Runtime:
         with anyio.CancelScope(shield=True):
             async with self._lock:
                 await self._unload(reason, hook_timeout)
+
+    async def share_window(self, number: int) -> None:
+        """Give a window to every worker that runs.
+
+        Raises:
+            PlugindError: The plugin's own worker does not take it.
+        """
+        window, file = self.windows[number]
+        if self.worker is not None and not self.worker.has_window(number):
+            await self.worker.open_window(window, file.descriptor, timeout=self.call_timeout)
+        for helper in self.crew.workers:
+            if not helper.has_window(number):
+                try:
+                    await helper.open_window(window, file.descriptor, timeout=self.call_timeout)
+                except PlugindError:
+                    await helper.stop()
+
+    def unshare_window(self, window: Window) -> list[Call]:
+        """Take a window away from every worker that has it; return what is to be awaited."""
+        having = [worker for worker in self.workers if worker.has_window(window.window)]
+        return [worker.close_window(window, timeout=self.call_timeout) for worker in having]
 
     def drop_windows(self) -> None:
         """Remove the frames that are shared with it; for its end."""
@@ -357,6 +395,7 @@ class Runtime:
 
     async def apply_limits(self) -> None:
         """Let a running worker take over the limits in force."""
+        await self.crew.dismiss()  # others start with the new ones
         worker = self.worker
         if worker is not None and worker.alive:
             await worker.limit(self.installed.limits, timeout=self.call_timeout)
@@ -400,8 +439,33 @@ class Runtime:
             raise
         return worker
 
+    async def _start_helper(self) -> Helper:
+        """Start a worker that runs frames only, with all windows that are open."""
+        environment, owner = self._environment, HelperOwner(self)
+        plan = environment.parallel.plan(self.installed.plan())
+        worker = await environment.pool.launch(plan, owner=owner, meter=self.meter)
+        given: dict[int, Window] = {}
+        try:
+            await worker.hook("lifecycle.load", timeout=environment.hook_timeout)
+            while missing := [number for number in self.windows if number not in given]:
+                given[missing[0]], file = self.windows[missing[0]]
+                await worker.open_window(given[missing[0]], file.descriptor, timeout=environment.hook_timeout)
+            for number in given.keys() - self.windows.keys():  # closed meanwhile
+                worker.close_window(given[number], timeout=environment.hook_timeout)
+        except BaseException:
+            await asyncio.shield(worker.stop())
+            raise
+        return Helper(worker, frozenset(owner.effects))
+
+    def _helpers_allowed(self) -> int:
+        """How many helpers there may be now: none where processor time is limited, which is a limit of one process."""
+        limited = self.installed.limits.cpu_seconds is not None
+        waits = self.crashes.quarantine is not None or self.crashes.delay() > 0
+        return 0 if limited or waits else self._environment.parallel.workers - 1
+
     async def _discard(self, worker: Worker | None) -> None:
-        """End a worker that failed; what it registered goes with it."""
+        """End a worker that failed, and the helpers; what they registered goes with them."""
+        await self.crew.dismiss()
         if worker is not None:
             await worker.stop()
         self._environment.forget(self.plugin_id)
@@ -438,6 +502,7 @@ class Runtime:
         if drain:
             with anyio.move_on_after(drain):
                 await worker.drained()
+                await self.crew.drained()
         names = ("lifecycle.deactivate", "lifecycle.unload")
         for name in names if active or (active is None and self.state is State.ACTIVE) else names[1:]:
             try:
@@ -483,8 +548,8 @@ class Runtime:
         if isinstance(error, MemoryLimit):
             return
         self.meter.traps += 1
-        if self._count("trap", error.message, error.data.capsule) and self.worker is worker:
-            self._environment.tasks.start_soon(self._leave, worker)
+        if self._count("trap", error.message, error.data.capsule) and worker in self.workers:
+            self._environment.tasks.start_soon(self._leave)
 
     def overdue(self, _worker: Worker, error: Timeout) -> None:
         """Name the capsule that is written when the worker is gone."""
@@ -506,8 +571,11 @@ class Runtime:
             self._go(State.ERROR, reason)
             if given_up:
                 self._environment.forget(self.plugin_id)
+                self._environment.tasks.start_soon(self.crew.dismiss)
             else:
                 self._environment.tasks.start_soon(self._recover)
+        elif given_up:
+            self._environment.tasks.start_soon(self._leave)
 
     def _capsule(self, worker: Worker | None, error: PlugindError, *, promised: str | None = None) -> str | None:
         subject = Subject(
@@ -530,13 +598,13 @@ class Runtime:
         self._on_quarantine(self)
         return True
 
-    async def _leave(self, worker: Worker) -> None:
-        """End the worker of a version that was quarantined because of its traps."""
+    async def _leave(self) -> None:
+        """End the workers of a version that was quarantined because of its traps, or of what its helpers did."""
         async with self._lock:
-            if self.worker is worker and (quarantine := self.crashes.quarantine) is not None:
+            worker, quarantine = self.worker, self.crashes.quarantine
+            if worker is not None and quarantine is not None:
                 self.worker = None
-                await worker.stop()
-                self._environment.forget(self.plugin_id)
+                await self._discard(worker)
                 self._go(State.ERROR, quarantine.reason)
 
     async def _recover(self) -> None:
@@ -550,7 +618,7 @@ class Runtime:
         """End the quarantine of this version; it may crash as often as a new one."""
         async with self._lock:
             if self.crashes.quarantine is not None:
-                self.crashes = self.crashes.released()
+                self.crashes = Crashes(self._environment.restarts)
                 self._go(State.INSTALLED, "released")
 
     async def probe(self, timeout: float) -> None:
@@ -559,9 +627,10 @@ class Runtime:
         Args:
             timeout: Seconds.
         """
-        if self.worker is not None and self.worker.idle:
-            with contextlib.suppress(PlugindError):  # the worker's end is reported by itself
-                await self.worker.ping(timeout=timeout)
+        for worker in self.workers:
+            if worker.idle:
+                with contextlib.suppress(PlugindError):  # the worker's end is reported by itself
+                    await worker.ping(timeout=timeout)
 
 
 def _told(error: PlugindError, outcome: str) -> PlugindError:

@@ -42,7 +42,7 @@ class UsageWatch:
 
     def look(self) -> None:
         """Look at every worker that was called, and warn of those near a limit."""
-        running = [(runtime, runtime.worker) for runtime in self._catalog.runtimes.values() if runtime.worker]
+        running = [(runtime, worker) for runtime in self._catalog.runtimes.values() for worker in runtime.workers]
         places = {(runtime.plugin_id, worker.pid) for runtime, worker in running}
         self._calls = {place: calls for place, calls in self._calls.items() if place in places}
         self._warned = {key for key in self._warned if key[:2] in places}

@@ -170,6 +170,11 @@ class Calls:
         return next((call for call in self._sent if call.number == number), None)
 
     @property
+    def unanswered(self) -> int:
+        """How many calls there are."""
+        return len(self._sent) + self._queue.length
+
+    @property
     def busy(self) -> bool:
         """Whether calls that count were sent and not answered."""
         return any(call.counts for call in self._sent)

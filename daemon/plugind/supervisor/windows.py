@@ -4,11 +4,17 @@ import os
 import secrets
 import shutil
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Final
 
+from plugind.supervisor import hugepages, scheduling
 from plugind_protocol import disk, kernel
 from plugind_protocol.errors import TooLarge
-from plugind_protocol.frames import Layout
+from plugind_protocol.frames import HUGE_PAGE_BYTES, Layout
+
+_COLLAPSED_BYTES: Final = 128 << 20
+"""Of a window, so much is moved to huge pages at most: it takes time, and most windows are smaller."""
 
 
 class WindowFile:
@@ -22,9 +28,11 @@ class WindowFile:
     def __init__(self, path: Path, descriptor: int) -> None:
         self.path = path
         self.descriptor = descriptor
+        self.removed = False
 
     def remove(self) -> None:
         """Remove the file; mappings of it stay valid until they are unmapped."""
+        self.removed = True
         self.path.unlink(missing_ok=True)
         os.close(self.descriptor)
 
@@ -44,6 +52,7 @@ class WindowFolder:
             self.folder.unlink()
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(mode=0o700)
+        self._behind = ThreadPoolExecutor(1, "windows", initializer=scheduling.compute, initargs=(0,))
 
     def create(self, layout: Layout) -> WindowFile:
         """Make a file of the window's size, all of it backed by memory from the start.
@@ -52,7 +61,7 @@ class WindowFolder:
             layout: The window.
 
         Returns:
-            The file, zeroed.
+            The file, zeroed. A large one is moved to huge pages behind the back of whoever uses it.
 
         Raises:
             TooLarge: There is not enough memory.
@@ -61,15 +70,25 @@ class WindowFolder:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | disk.BINARY, 0o600)
         file = WindowFile(path, descriptor)
         try:
-            kernel.allocate(descriptor, layout.window_bytes)
+            kernel.allocate(descriptor, layout.file_bytes)
         except OSError as exc:
             file.remove()
             raise TooLarge(
                 f"no room for {layout.window_bytes} bytes of frames: {exc.strerror}",
                 hint="Open fewer or smaller slots.",
             ) from exc
+        if layout.file_bytes >= HUGE_PAGE_BYTES:
+            self._behind.submit(_collapse, file, os.dup(descriptor), min(layout.file_bytes, _COLLAPSED_BYTES))
         return file
 
     def remove(self) -> None:
         """Remove the folder and all that is in it."""
+        self._behind.shutdown(wait=False)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _collapse(file: WindowFile, descriptor: int, size: int) -> None:
+    try:
+        hugepages.collapse(descriptor, size, wanted=lambda: not file.removed)
+    finally:
+        os.close(descriptor)

@@ -33,6 +33,7 @@ from plugind_protocol.errors import (
     WorkerCrashed,
     from_object,
 )
+from plugind_protocol.frames import HUGE_PAGE_BYTES
 from plugind_protocol.manifest import Limits
 from plugind_protocol.rates import TokenBucket
 from plugind_protocol.worker import (
@@ -49,12 +50,8 @@ from plugind_protocol.worker import (
 )
 
 _REAP_SECONDS: Final = 5.0
-_RUDE_SECONDS: Final = 0.02
+_RUDE_SECONDS: Final = 0.002
 """How long nothing is read from a worker that logs faster than its own limit lets it, each time it does."""
-_FLOOD_SECONDS: Final = 0.002
-"""How long nothing is read from a worker that logs much, each time it does: then there is more to read at once."""
-_MUCH_PER_SECOND: Final = 1000.0
-_MUCH_AT_ONCE: Final = 64.0
 _BROKE: Final = (Trap, MemoryLimit)
 """Answers after which the guest goes on with a fresh instance, through its own fault."""
 _CALL: Final = Kind.CALL  # members of an enum are slow to look up
@@ -169,7 +166,6 @@ class Worker:
         self._submit = self._calls.submit
         self._host_calls = _host_call_rate(plan.limits)
         self._logs = _log_rate(plan.limits)
-        self._much = TokenBucket(_MUCH_PER_SECOND, _MUCH_AT_ONCE)
         self._memory_bytes = plan.limits.memory_bytes or MAX_MEMORY_BYTES
         self._windows: dict[int, int] = {}  # bytes of each that is open
         self._window_bytes = 0  # most that were open at once
@@ -262,7 +258,7 @@ class Worker:
 
     def open_window(self, window: Window, descriptor: int, *, timeout: float) -> Call:
         """Share a window of frames with the guest."""
-        self._windows[window.window] = window.slot_bytes * window.slots
+        self._windows[window.window] = window.slot_bytes * window.slots + HUGE_PAGE_BYTES
         self._allow_windows()
         if self._channel is not None and not self._channel.order(Order.WINDOW, window.window, descriptor):
             self.kill("it does not read its control socket")
@@ -276,6 +272,15 @@ class Worker:
         return self._submit(
             Kind.WINDOW_CLOSE, None, _error_encoder.encode(window), label="frames.close", timeout=timeout
         )
+
+    def has_window(self, number: int) -> bool:
+        """Whether a window was given to it."""
+        return number in self._windows
+
+    @property
+    def unanswered(self) -> int:
+        """How many calls it was given and has not answered."""
+        return self._calls.unanswered
 
     @property
     def idle(self) -> bool:
@@ -491,16 +496,12 @@ class Worker:
         return body
 
     def _log(self, body: bytes) -> None:
-        at = self.loop.time()
-        if self._logs.take(at):
+        if self._logs.take(self.loop.time()):
             self._owner.logged(body[0], body[1:].decode(errors="replace"))
-            rest = 0.0 if self._much.take(at) else _FLOOD_SECONDS
         else:
             self._owner.dropped(1)
-            rest = _RUDE_SECONDS
-        if rest and self._channel is not None:
-            self._channel.rest(rest)
-            self.demoted = self.demoted or scheduling.compute(self.thread)
+            if self._channel is not None:
+                self._channel.rest(_RUDE_SECONDS)
 
     def _host_call(self, number: int, body: bytes) -> None:
         running = self._calls.running
@@ -550,7 +551,6 @@ class Worker:
             return
         if scheduling.has_thread(self.pid, ready.thread):
             self.thread = ready.thread
-        scheduling.answer(self.thread)
         self.ready.set_result(ready)
 
     def _failure(self, call: Call, body: bytes) -> PlugindError:
@@ -582,7 +582,6 @@ class Worker:
     async def stop(self) -> None:
         """End the worker; calls in flight are answered WorkerCrashed. Returns when it was reaped."""
         self._stopping, self.alive = True, False
-        self._hurry_no_more()
         if not self._interruptible and self._calls.running is not None:
             self._child.signal(ends.KILL)  # while its guest computes, it does not see the channel's end
         if self._channel is not None:
@@ -593,13 +592,7 @@ class Worker:
         """Kill the worker at once, as if it had crashed."""
         self._retire(reason)
         self.killed = True
-        self._hurry_no_more()
         self._child.signal(ends.KILL)
-
-    def _hurry_no_more(self) -> None:
-        """Let others run before it: nobody waits for the memory that its end gives back."""
-        if not self._child.exited.done():
-            scheduling.compute(self.thread)
 
     def _retire(self, reason: str) -> None:
         """Take no more calls, for the first reason that there is."""

@@ -38,6 +38,9 @@ class EffectDefinition(Struct, frozen=True):
     """For people."""
     parameters: list[EffectParameter] = []
     """In the order of the controls."""
+    parallel: bool = False
+    """Stateless: what it makes of a frame depends on nothing but that frame, its params and its time, so that frames
+    may be run by several workers at once."""
 
 
 class EffectHandle(Struct, frozen=True):

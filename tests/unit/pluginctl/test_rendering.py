@@ -18,10 +18,12 @@ from tests.fakes.effects import GUEST_US, PLUGIN, ScriptedEffects
 from tests.fakes.peer import Peer
 
 from pluginctl.rendering.colour import target_format
+from pluginctl.rendering.degraded import ranges
 from pluginctl.rendering.job import FrameDone, Job
-from pluginctl.rendering.pipeline import render
+from pluginctl.rendering.pipeline import frames_ahead, render
 from plugind_client import AsyncClient
 from plugind_protocol.errors import Timeout, WorkerCrashed
+from plugind_protocol.methods import Degraded, Effect
 
 Command = Callable[..., int]
 
@@ -274,6 +276,74 @@ def test_another_failure_is_not_retried(effects: ScriptedEffects, pluginctl: Com
     assert pluginctl("render", PLUGIN, "identity", str(source), str(folder / "out.mkv")) == 1
     assert len(effects.processed) == 3
     assert names(folder) == {"in.mkv"}
+
+
+def degraded(kind: str = "Timeout", fallback: Any = "bypass") -> Degraded:
+    return Degraded(fallback=fallback, kind=kind, cause=None, message=f"p: {kind}", capsule=None)
+
+
+def test_degraded_frames_are_listed(effects: ScriptedEffects, pluginctl: Command, folder: Path, capsys: Any) -> None:
+    source = write_clip(folder / "in.mkv", frames=8)
+    effects.degraded = {2: degraded(), 3: degraded(), 5: degraded("Trap", "lastGood"), 7: degraded()}
+    command = ["render", PLUGIN, "identity", str(source), str(folder / "out.mkv"), "--fallback", "lastGood"]
+    assert pluginctl("--json", *command, "--fps-deadline") == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["frames"] == 8
+    assert [(one["frame"], one["kind"], one["fallback"]) for one in summary["degraded"]] == [
+        (2, "Timeout", "bypass"),
+        (3, "Timeout", "bypass"),
+        (5, "Trap", "lastGood"),
+        (7, "Timeout", "bypass"),
+    ]
+    assert {one["message"] for one in summary["degraded"]} == {"p: Timeout", "p: Trap"}
+    assert all((one["deadlineMs"], one["fallback"]) == (40, "lastGood") for one in effects.processed)
+    effects.processed.clear()
+    assert pluginctl(*command, "--force", "--deadline", "7") == 0
+    told = capsys.readouterr().out
+    assert "degraded: 3 frames got the input as it is (Timeout): 2-3, 7\n" in told
+    assert "degraded: 1 frames got the last good frame (Trap): 5\n" in told
+    assert all(one["deadlineMs"] == 7 for one in effects.processed)
+    assert pluginctl(*command, "--force", "--deadline", "7", "--fps-deadline") == 2
+
+
+def test_a_frame_whose_worker_was_lost_is_tried_again_before_it_is_degraded(
+    effects: ScriptedEffects, pluginctl: Command, folder: Path, capsys: Any
+) -> None:
+    source = write_clip(folder / "in.mkv", frames=4)
+    lost = degraded("WorkerCrashed")
+    effects.degraded = {1: lost, 4: lost, 5: lost}
+    command = ["render", PLUGIN, "identity", str(source), str(folder / "out.mkv"), "--fallback", "bypass"]
+    assert pluginctl("--json", *command, "--retries", "1") == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert [one["frame"] for one in summary["degraded"]] == [3]
+    assert (summary["frames"], summary["crashes"], len(effects.processed)) == (4, 2, 6)
+
+
+def test_frames_of_a_stateless_effect_are_sent_ahead_and_written_in_order(
+    effects: ScriptedEffects, pluginctl: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    effects.parallel = True
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    source = write_clip(folder / "in.mkv", frames=9)
+    effects.failures = {2: WorkerCrashed("lost"), 3: WorkerCrashed("lost"), 4: WorkerCrashed("lost")}
+    out = folder / "out.mkv"
+    assert pluginctl("render", PLUGIN, "identity", str(source), str(out), "--codec", "ffv1") == 0
+    tried = [each["frame"].get("ptsUs", 0) // 40_000 for each in effects.processed]
+    assert sorted(tried) == sorted([*range(9), *tried[2:5]])
+    for before, after in zip(planes(source), planes(out), strict=True):
+        assert (before[0] == after[0]).all()
+
+
+def test_how_many_frames_are_with_the_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 16)
+    for parallel, timed, ahead in ((False, False, 1), (True, False, 5), (False, True, 1), (True, True, 1)):
+        effect = Effect(plugin_id="p", effect_id="e", name="", category="", parameters=[], parallel=parallel)
+        assert frames_ahead(effect, timed=timed) == ahead
+
+
+def test_long_lists_of_frames_are_cut() -> None:
+    assert ranges([1, 2, 3, 5, 7, 8]) == "1-3, 5, 7-8"
+    assert ranges(range(0, 40, 2)).endswith("20, 22 and 8 runs more")
 
 
 @pytest.mark.parametrize("slots", [4, 2])

@@ -9,7 +9,7 @@ from tests.unit.plugind_worker.supervisor import Instantiate, Write, function
 from tests.unit.plugind_worker.windows import MakeShared
 
 from plugind_protocol.errors import FunctionNotFound, InvalidParams, MemoryLimit, Trap
-from plugind_protocol.frames import MAX_WINDOW_BYTES, PixelFormat
+from plugind_protocol.frames import HUGE_PAGE_BYTES, MAX_WINDOW_BYTES, PixelFormat
 from plugind_protocol.worker import PROCESS, PROCESSED
 from plugind_worker.engine.base import Instance
 from plugind_worker.frames import Frames, OpenWindow
@@ -155,7 +155,18 @@ def test_a_window_leaves_the_guest_little_more_memory_than_its_limit(start: Star
     window = shared(width=1920, height=1080)
     frames.open(window.opened)
     for _ in iter(lambda: function(instance, "grow")(1), (2**32 - 1,)):
-        assert instance.memory_size <= (4 << 20) + window.layout.window_bytes + 3 * 65536
+        assert instance.memory_size <= (4 << 20) + window.layout.window_bytes + HUGE_PAGE_BYTES + 3 * 65536
+
+
+def test_a_large_window_lies_where_huge_pages_can_hold_it(start: Start, shared: MakeShared) -> None:
+    instance, frames = start()
+    assert function(instance, "plugin_alloc")(5000, 4096) != 0  # so that nothing is aligned by accident
+    window = shared(width=1920, height=1080)
+    frames.open(window.opened)
+    mapped = frames._mapped[1]
+    assert instance.address(mapped.pointer, mapped.size) % HUGE_PAGE_BYTES == 0
+    assert mapped.allocated <= mapped.pointer
+    assert mapped.pointer + mapped.size <= mapped.allocated + mapped.taken
 
 
 def test_the_largest_window_fits(start: Start, shared: MakeShared) -> None:

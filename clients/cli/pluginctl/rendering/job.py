@@ -1,12 +1,15 @@
 """What a rendering is given and what it tells: plain values, nothing of video in them."""
 
 from collections.abc import Mapping
+from fractions import Fraction
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
 DEFAULT_RETRIES: Final = 3
+
+Fallback = Literal["bypass", "lastGood", "fail"]
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +25,12 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """Values of the effect's parameters, by name."""
     retries: int = DEFAULT_RETRIES
     """How often one frame is tried again after the plugin's worker was lost, at least 0."""
+    fallback: Fallback = "fail"
+    """What a frame gets that the plugin does not make: its input, the last good frame, or the rendering fails."""
+    deadline: int | None = None
+    """How long the plugin may take for a frame, in ms; None for the daemon's default."""
+    fps_deadline: bool = False
+    """Whether it may take as long as a frame is shown."""
     codec: str | None = None
     """Name of a video encoder; None for what the container usually has."""
     crf: int | None = None
@@ -32,6 +41,14 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """A PNG to write: the middle frame before and after."""
     force: bool = False
     """Whether existing files are replaced."""
+
+    def deadline_ms(self, rate: Fraction) -> int | None:
+        """Return how long the plugin may take for a frame, in ms; None for the daemon's default.
+
+        Args:
+            rate: Frames of the video in a second.
+        """
+        return max(1, int(1000 / rate)) if self.fps_deadline else self.deadline
 
 
 class FrameDone(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,9 +61,26 @@ class FrameDone(msgspec.Struct, frozen=True, kw_only=True):
     guest_us: int
     """Time inside the guest, in µs."""
     round_trip_us: int
-    """From request to answer, in µs, of the attempt that succeeded."""
+    """From request to answer, in µs, of the last attempt."""
+    degraded: int
+    """Frames so far that the plugin did not make."""
     crashes: int
     """Workers lost so far."""
+
+
+class DegradedFrame(msgspec.Struct, frozen=True, kw_only=True):
+    """One frame that the plugin did not make."""
+
+    frame: int
+    """Counts from 0."""
+    fallback: str
+    """What it got: ``bypass``, its input as it is, or ``lastGood``."""
+    kind: str
+    """Kind of the error that was the reason, such as ``Timeout``."""
+    cause: str | None
+    """Its cause, where it has one."""
+    message: str
+    """Its message."""
 
 
 class MsPerFrame(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +89,7 @@ class MsPerFrame(msgspec.Struct, frozen=True, kw_only=True):
     plugin: float
     """Inside the guest."""
     relay: float
-    """Between client and guest: the round trip without the guest."""
+    """Time in which frames were under way to or from the plugin, and it worked on none."""
     codec: float
     """Decoding, converting and encoding."""
 
@@ -73,6 +107,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     seconds: float
     """That the rendering took."""
     ms_per_frame: MsPerFrame
+    degraded: list[DegradedFrame]
+    """Frames that the plugin did not make, in their order."""
     crashes: int
     """Workers lost on the way."""
     recovery_ms: float

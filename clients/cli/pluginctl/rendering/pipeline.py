@@ -1,13 +1,17 @@
 """The rendering itself: three stages that overlap, over a ring of slots in one shared window.
 
 While the plugin works on a frame, the next is decoded and the one before encoded, each in a thread. Every frame has a
-slot for its input and another for its output, so that it can be tried again when the plugin's worker is lost.
+slot for its input and another for its output, so that it can be tried again when the plugin's worker is lost. More than
+one frame is with the plugin at a time: one waits while another is worked on, and a stateless effect is run on several
+at once. They are encoded in their order.
 """
 
 import inspect
+import os
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import closing
+from functools import partial
 from typing import Any, Final, NamedTuple, cast
 
 import anyio
@@ -18,16 +22,20 @@ from av.packet import Packet
 
 from pluginctl.failure import CommandFailed
 from pluginctl.rendering.colour import Pixels
-from pluginctl.rendering.job import FrameDone, Job, MsPerFrame, Summary
+from pluginctl.rendering.job import FrameDone, Job, Summary
+from pluginctl.rendering.passage import Passage, Passed, Spawn
 from pluginctl.rendering.picture import side_by_side, write_png
 from pluginctl.rendering.reader import Reader, Timing
+from pluginctl.rendering.tally import Tally
 from pluginctl.rendering.writer import Writer
 from plugind_client import AsyncClient, Disconnected, FrameBuffers
-from plugind_protocol.errors import FunctionNotFound, TooLarge, WorkerCrashed
-from plugind_protocol.methods import FrameRef, FrameWindow
+from plugind_protocol.errors import FunctionNotFound, TooLarge
+from plugind_protocol.methods import Effect, FrameRef, FrameWindow
 
-RINGS: Final = (3, 2, 1)
-"""Frames under way: one decoded, one with the plugin, one encoded; fewer where there is no room for the window."""
+BESIDE: Final = 2
+"""Frames under way beside those with the plugin: one is decoded, one encoded."""
+MOST_WORKERS: Final = 4
+"""As many frames of a stateless effect are worked on at once, at most, and no more than there are processors."""
 
 OnFrame = Callable[[FrameDone], Awaitable[None] | None]
 
@@ -59,15 +67,24 @@ async def render(client: AsyncClient, job: Job, *, on_frame: OnFrame | None = No
         PlugindError: The plugin failed, or its worker was lost once more than the job allows.
     """
     _check_targets(job)
-    params = await check_params(client, job)
+    effect, params = await check_params(client, job)
     started = time.perf_counter()
     with closing(await anyio.to_thread.run_sync(Reader, job.source)) as reader:
-        window = await _open_window(client, job, width=reader.width, height=reader.height)
+        deadline_ms = job.deadline_ms(reader.rate)
+        ahead = frames_ahead(effect, timed=deadline_ms is not None)
+        window = await _open_window(client, job, reader, places=ahead + BESIDE)
         try:
             with FrameBuffers(window) as buffers, Writer(job, reader) as writer:
-                work = _Rendering(
-                    client, job, params=params, buffers=buffers, reader=reader, writer=writer, on_frame=on_frame
+                tally = Tally()
+                passage = Passage(
+                    client,
+                    job,
+                    params=params,
+                    deadline_ms=deadline_ms,
+                    tally=tally,
+                    ahead=min(ahead, max(1, len(buffers) // 2 - 1)),
                 )
+                work = _Rendering(passage, tally, job, buffers=buffers, reader=reader, writer=writer, on_frame=on_frame)
                 await work.run()
                 await anyio.to_thread.run_sync(work.write_picture)
                 await anyio.to_thread.run_sync(writer.commit)
@@ -77,11 +94,23 @@ async def render(client: AsyncClient, job: Job, *, on_frame: OnFrame | None = No
                 await _close_window(client, window)
 
 
-async def check_params(client: AsyncClient, job: Job) -> msgspec.Raw:
+def frames_ahead(effect: Effect, *, timed: bool) -> int:
+    """Return how many frames are with the plugin at once.
+
+    Args:
+        effect: The effect; if it is stateless, there is one for each processor, and one that waits.
+        timed: Whether each frame has a deadline of its own: none waits for another then.
+    """
+    if timed or not effect.parallel:
+        return 1
+    return min(os.cpu_count() or 1, MOST_WORKERS) + 1
+
+
+async def check_params(client: AsyncClient, job: Job) -> tuple[Effect, msgspec.Raw]:
     """Check that the effect is there and knows each parameter given.
 
     Returns:
-        The parameters as JSON.
+        The effect, and the parameters as JSON.
 
     Raises:
         FunctionNotFound: The plugin has no such effect.
@@ -98,7 +127,7 @@ async def check_params(client: AsyncClient, job: Job) -> msgspec.Raw:
     known = [parameter.name for parameter in effect.parameters]
     if unknown := [name for name in job.params if known and name not in known]:
         raise CommandFailed(f"{job.effect} has no parameter {unknown[0]!r}", hint=f"It has: {', '.join(known)}.")
-    return msgspec.Raw(msgspec.json.encode(dict(job.params)))
+    return effect, msgspec.Raw(msgspec.json.encode(dict(job.params)))
 
 
 def _check_targets(job: Job) -> None:
@@ -109,13 +138,15 @@ def _check_targets(job: Job) -> None:
             raise CommandFailed(f"{path} is not a place for a file", hint="Name a file in a folder that exists.")
 
 
-async def _open_window(client: AsyncClient, job: Job, *, width: int, height: int) -> FrameWindow:
-    for ring in RINGS[:-1]:
+async def _open_window(client: AsyncClient, job: Job, reader: Reader, *, places: int) -> FrameWindow:
+    """Open a window with two slots for each place of the ring, or for fewer where there is no room."""
+    while True:
         try:
-            return await client.frames_open(job.plugin, width=width, height=height, slots=2 * ring)
+            return await client.frames_open(job.plugin, width=reader.width, height=reader.height, slots=2 * places)
         except TooLarge:
-            continue
-    return await client.frames_open(job.plugin, width=width, height=height, slots=2 * RINGS[-1])
+            if places == 1:
+                raise
+            places -= 1
 
 
 async def _close_window(client: AsyncClient, window: FrameWindow) -> None:
@@ -130,16 +161,16 @@ class _Rendering:
 
     def __init__(
         self,
-        client: AsyncClient,
+        passage: Passage,
+        tally: Tally,
         job: Job,
         *,
-        params: msgspec.Raw,
         buffers: FrameBuffers,
         reader: Reader,
         writer: Writer,
         on_frame: OnFrame | None,
     ) -> None:
-        self._client, self._job, self._params, self._window = client, job, params, buffers.window
+        self._passage, self._tally, self._job, self._window = passage, tally, job, buffers.window
         self._reader, self._writer, self._on_frame = reader, writer, on_frame
         slots = [cast("Pixels", buffers.array(slot)) for slot in range(len(buffers))]
         self._inputs, self._outputs = slots[::2], slots[1::2]
@@ -147,8 +178,6 @@ class _Rendering:
         self._pictured = self._expected // 2
         self._picture: Pixels | None = None
         self._failures: list[Exception] = []
-        self._frames = self._crashes = 0
-        self._guest = self._relay = self._codec = self._recovery = 0.0  # seconds
         self._end = 0
 
     async def run(self) -> None:
@@ -161,16 +190,19 @@ class _Rendering:
             free.send_nowait(place)
         async with anyio.create_task_group() as tasks:
 
-            async def stage(work: Callable[..., Awaitable[None]], *streams: Any) -> None:
+            async def guarded(work: Callable[..., Awaitable[None]], *args: Any) -> None:
                 try:
-                    await work(*streams)
+                    await work(*args)
                 except Exception as exc:
                     self._failures.append(exc)
                     tasks.cancel_scope.cancel()
 
-            tasks.start_soon(stage, self._decode, places, decoded)
-            tasks.start_soon(stage, self._process, to_process, processed)
-            tasks.start_soon(stage, self._encode, to_encode, free)
+            def spawn(work: Callable[..., Awaitable[None]], *args: object) -> None:
+                tasks.start_soon(guarded, work, *args)
+
+            spawn(self._decode, places, decoded)
+            spawn(self._process, to_process, processed, spawn)
+            spawn(self._encode, to_encode, free)
         for stream in (free, places, decoded, to_process, processed, to_encode):
             stream.close()
         if self._failures:
@@ -187,52 +219,38 @@ class _Rendering:
                     return
                 await decoded.send(Step(place, timing, packets))
 
-    async def _process(self, steps: ObjectReceiveStream[Step], processed: ObjectSendStream[Step]) -> None:
+    async def _process(self, steps: ObjectReceiveStream[Step], processed: ObjectSendStream[Step], spawn: Spawn) -> None:
         async with processed:
             async for step in steps:
-                if step.place is not None:
-                    await self._process_frame(step.place, step.timing)
-                await processed.send(step)
+                if step.place is None:
+                    await self._passage.drained()
+                    await processed.send(step)
+                else:
+                    then = partial(self._frame_done, step, step.place, processed)
+                    await self._passage.send(self._frame(step.place, step.timing), then, spawn=spawn)
+            await self._passage.drained()
 
-    async def _process_frame(self, place: int, timing: Timing) -> None:
+    def _frame(self, place: int, timing: Timing) -> FrameRef:
         pts_us = round(timing.pts * self._reader.time_base * 1_000_000)
-        frame = FrameRef(window_id=self._window.window_id, input=2 * place, output=2 * place + 1, pts_us=pts_us)
-        lost_at: float | None = None
-        for attempts_left in range(self._job.retries, -1, -1):
-            began = time.perf_counter()
-            try:
-                result = await self._client.effects_process(
-                    self._job.plugin, self._job.effect, frame=frame, params=self._params
-                )
-                break
-            except WorkerCrashed:
-                self._crashes += 1
-                lost_at = lost_at or time.perf_counter()
-                if not attempts_left:
-                    raise
-        took = time.perf_counter() - began
-        if lost_at is not None:
-            self._recovery += time.perf_counter() - lost_at
-        await self._frame_done(place, guest_us=result.guest_us, took=took)
+        return FrameRef(window_id=self._window.window_id, input=2 * place, output=2 * place + 1, pts_us=pts_us)
 
-    async def _frame_done(self, place: int, *, guest_us: int, took: float) -> None:
-        self._guest += guest_us / 1e6
-        self._relay += took - guest_us / 1e6
-        if self._job.picture is not None and self._frames in (0, self._pictured):
+    async def _frame_done(self, step: Step, place: int, processed: ObjectSendStream[Step], passed: Passed) -> None:
+        index = self._tally.frames - 1
+        if self._job.picture is not None and index in (0, self._pictured):
             self._picture = side_by_side(self._inputs[place], self._outputs[place])
-        self._frames += 1
-        if self._on_frame is None:
-            return
-        done = FrameDone(
-            index=self._frames - 1,
-            expected=self._expected,
-            guest_us=guest_us,
-            round_trip_us=round(took * 1e6),
-            crashes=self._crashes,
-        )
-        called = self._on_frame(done)
-        if inspect.isawaitable(called):
-            await called
+        if self._on_frame is not None:
+            done = FrameDone(
+                index=index,
+                expected=self._expected,
+                guest_us=passed.result.guest_us,
+                round_trip_us=round(passed.round_trip * 1e6),
+                degraded=len(self._tally.degraded),
+                crashes=self._tally.crashes,
+            )
+            called = self._on_frame(done)
+            if inspect.isawaitable(called):
+                await called
+        await processed.send(step)
 
     async def _encode(self, steps: ObjectReceiveStream[Step], free: ObjectSendStream[int]) -> None:
         async for step in steps:
@@ -251,7 +269,7 @@ class _Rendering:
         try:
             return await anyio.to_thread.run_sync(work, *args)
         finally:
-            self._codec += time.perf_counter() - began
+            self._tally.codec += time.perf_counter() - began
 
     def write_picture(self) -> None:
         """Write the picture before and after, if one is wanted."""
@@ -260,19 +278,18 @@ class _Rendering:
 
     def summary(self, seconds: float, notes: list[str]) -> Summary:
         """Add up."""
-        count = max(self._frames, 1)
-        per_frame = [round(1000 * total / count, 3) for total in (self._guest, self._relay, self._codec)]
         first = self._reader.video.start_time or 0
         return Summary(
             output=str(self._job.target),
             picture=None if self._job.picture is None else str(self._job.picture),
-            frames=self._frames,
+            frames=self._tally.frames,
             duration=round(float((self._end - first) * self._reader.time_base), 6),
             width=self._reader.width,
             height=self._reader.height,
             seconds=round(seconds, 3),
-            ms_per_frame=MsPerFrame(plugin=per_frame[0], relay=per_frame[1], codec=per_frame[2]),
-            crashes=self._crashes,
-            recovery_ms=round(1000 * self._recovery, 1),
+            ms_per_frame=self._tally.per_frame(),
+            degraded=self._tally.degraded,
+            crashes=self._tally.crashes,
+            recovery_ms=round(1000 * self._tally.recovery, 1),
             notes=notes,
         )

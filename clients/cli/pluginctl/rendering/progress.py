@@ -43,7 +43,8 @@ def _bar() -> Iterator[Show]:
         task = bar.add_task("", total=None, lost="")
 
         def show(done: FrameDone) -> None:
-            lost = f"[red]{done.crashes} workers lost[/red]" if done.crashes else ""
+            trouble = ", ".join(_trouble(done))
+            lost = f"[red]{trouble}[/red]" if trouble else ""
             bar.update(task, completed=done.index + 1, total=done.expected or None, lost=lost)
 
         yield show
@@ -60,7 +61,12 @@ def _lines(clock: Callable[[], float]) -> Show:
         last = now
         count = done.index + 1
         total = f" of {done.expected}" if done.expected else ""
-        lost = f", {done.crashes} workers lost" if done.crashes else ""
+        lost = "".join(f", {words}" for words in _trouble(done))
         click.echo(f"frame {count}{total}, {count / (now - started):.1f} fps{lost}", err=True)
 
     return show
+
+
+def _trouble(done: FrameDone) -> list[str]:
+    lost = [f"{done.crashes} workers lost"] if done.crashes else []
+    return [*lost, f"{done.degraded} frames degraded"] if done.degraded else lost
