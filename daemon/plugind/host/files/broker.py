@@ -1,35 +1,24 @@
 """The ``file.*`` host methods, and the paths of other methods: a plugin's tree on the user's disk."""
 
-import base64
 import contextlib
-import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, TypeVar
 
-import msgspec
-
-from plugind.host import faults
 from plugind.host.allowance import Allowance
 from plugind.host.caller import Caller
-from plugind.host.files import system
-from plugind.host.files.base import Entry, Files, Reach, Reason, RefusedError, Status, TooLongError
+from plugind.host.files import content, refusals, system
+from plugind.host.files.base import Entry, Files, Reach, Status, TooLongError
 from plugind.host.files.places import Places, Site
 from plugind.host.private import PrivateFolders
 from plugind.host.threads import HostThreads
 from plugind.policy import files as rules
 from plugind.policy.files import Located, Need, Place, shown
-from plugind_protocol.errors import HostUnavailable, InvalidParams, NotFound, PermissionDenied, PlugindError, TooLarge
+from plugind_protocol.errors import InvalidParams, NotFound, PermissionDenied
 from plugind_protocol.host import file as api
 from plugind_protocol.permissions import Permission
 
-MAX_READ_BYTES: Final = 8 * 1024 * 1024
-"""Read at once."""
-MAX_WRITE_BYTES: Final = 8 * 1024 * 1024
-"""Written at once."""
-MAX_TEXT_BYTES: Final = 12 * 1024 * 1024
-"""A text as JSON, with what has to be escaped."""
 MAX_ENTRIES: Final = 10_000
 """Listed at once."""
 ENTRY_BYTES: Final = 1024
@@ -39,20 +28,6 @@ PART: Final = "files"
 T = TypeVar("T")
 
 _WINDOWS: Final = os.name == "nt"
-_REFUSED: Final[dict[Reason, type[PlugindError]]] = {Reason.FOLDER: InvalidParams, Reason.SYSTEM: HostUnavailable}
-_LINKS: Final = frozenset((errno.ELOOP, errno.EXDEV))
-_ABSENT: Final = frozenset((errno.ENOENT, errno.ENOTDIR))
-_FORBIDDEN: Final = frozenset((errno.EACCES, errno.EPERM, errno.ETXTBSY))
-_SPECIAL: Final = frozenset((errno.ENXIO, errno.ENODEV, errno.EOPNOTSUPP))
-"""What opening a socket, or a device that is not there, ends with."""
-_WRONG: Final = {
-    errno.EISDIR: "it is a folder",
-    errno.ENAMETOOLONG: "its name is too long",
-    errno.EEXIST: "there is something else already",
-    errno.ENOTEMPTY: "the folder is not empty",
-    errno.EINVAL: "the disk cannot hold such a name",
-    errno.EILSEQ: "the disk cannot hold such a name",
-}
 
 
 class FileBroker:
@@ -105,11 +80,13 @@ class FileBroker:
 
         def work(tree: Files, site: Site) -> api.FileData:
             try:
-                data, size = tree.read(site.parts, offset=params.offset, length=params.length, most=MAX_READ_BYTES)
+                data, size = tree.read(
+                    site.parts, offset=params.offset, length=params.length, most=content.MAX_READ_BYTES
+                )
             except TooLongError as exc:
-                raise _too_long(caller, located, exc.size) from exc
+                raise content.too_long(caller, located, exc.size) from exc
             return api.FileData(
-                data=_encoded(data, params.encoding, caller, located), encoding=params.encoding, size=size
+                data=content.encoded(data, params.encoding, caller, located), encoding=params.encoding, size=size
             )
 
         return await self._at("file.read", caller, located, work)
@@ -125,7 +102,7 @@ class FileBroker:
             HostUnavailable: It is the project's, and none is open.
         """
         located = _locate(caller, params.path)
-        data = _decoded(params, caller, located)
+        data = content.decoded(params, caller, located)
 
         def work(tree: Files, site: Site) -> api.FileWritten:
             size = tree.write(
@@ -228,7 +205,9 @@ class FileBroker:
         if write:
             _check_writable(caller, located, sites)
         on = partial(self._on, caller, work, write=write)
-        return await self._threads.run(caller.plugin_id, lambda: _first(sites, on, _refusals(method, caller, located)))
+        return await self._threads.run(
+            caller.plugin_id, lambda: _first(sites, on, refusals.told(method, caller, located))
+        )
 
     def _on(self, caller: Caller, work: Callable[[Files, Site], T], site: Site, *, write: bool) -> T:
         if site.private and write:
@@ -281,91 +260,6 @@ def _check_writable(caller: Caller, located: Located, sites: tuple[Site, ...]) -
             plugin_id=caller.plugin_id,
             path="$.path",
         )
-
-
-@contextlib.contextmanager
-def _refusals(method: str, caller: Caller, located: Located) -> Iterator[None]:
-    """Turn what goes wrong below into errors of the contract; none of them has a real path, or content, in it."""
-    try:
-        yield
-    except RefusedError as exc:
-        raise _error(_REFUSED.get(exc.reason, PermissionDenied), method, caller, located, str(exc)) from exc
-    except OSError as exc:
-        raise _translated(exc, method, caller, located) from exc
-
-
-def _translated(exc: OSError, method: str, caller: Caller, located: Located) -> PlugindError:
-    number = exc.errno or 0
-    if number in _ABSENT:
-        return _error(NotFound, method, caller, located, "there is no such file or folder")
-    if number in _LINKS:
-        return _error(PermissionDenied, method, caller, located, "a link leads there, and links are not followed")
-    if number in _FORBIDDEN:
-        return _error(PermissionDenied, method, caller, located, "the system does not let the user do that")
-    if number in _SPECIAL:
-        return _error(PermissionDenied, method, caller, located, Reason.SPECIAL.value)
-    if number in _WRONG:
-        return _error(InvalidParams, method, caller, located, _WRONG[number])
-    return faults.refused(exc, method, caller.plugin_id)
-
-
-def _error(kind: type[PlugindError], method: str, caller: Caller, located: Located, why: str) -> PlugindError:
-    what = shown(located.virtual) or "the private folder"
-    return kind(
-        f"{method} of {caller.plugin_id} {caller.version}: {what}: {why}",
-        plugin_id=caller.plugin_id,
-        version=caller.version,
-    )
-
-
-def _too_long(caller: Caller, located: Located, size: int) -> TooLarge:
-    return TooLarge(
-        f"file.read of {caller.plugin_id} {caller.version}: {shown(located.virtual)} has {size} bytes, and at most "
-        f"{MAX_READ_BYTES} are read at once",
-        hint="Read it in parts, with offset and length.",
-        plugin_id=caller.plugin_id,
-        version=caller.version,
-        cause="limit",
-    )
-
-
-def _encoded(data: bytes, encoding: api.Encoding, caller: Caller, located: Located) -> str:
-    if encoding == "base64":
-        return base64.b64encode(data).decode()
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as exc:
-        raise InvalidParams(
-            f"file.read of {caller.plugin_id} {caller.version}: {shown(located.virtual)}: this is not UTF-8 text",
-            hint='Read it with encoding "base64"; parts of a text must not end inside a character.',
-            plugin_id=caller.plugin_id,
-            version=caller.version,
-        ) from exc
-    if len(msgspec.json.encode(text)) > MAX_TEXT_BYTES:
-        raise _too_long(caller, located, len(data))
-    return text
-
-
-def _decoded(params: api.WriteFile, caller: Caller, located: Located) -> bytes:
-    try:
-        data = params.data.encode() if params.encoding == "utf8" else base64.b64decode(params.data, validate=True)
-    except ValueError as exc:
-        raise InvalidParams(
-            f"file.write of {caller.plugin_id} {caller.version}: the data is not {params.encoding}",
-            plugin_id=caller.plugin_id,
-            version=caller.version,
-            path="$.data",
-        ) from exc
-    if len(data) > MAX_WRITE_BYTES:
-        raise TooLarge(
-            f"file.write of {caller.plugin_id} {caller.version}: {shown(located.virtual)}: at most {MAX_WRITE_BYTES} "
-            f"bytes are written at once, not {len(data)}",
-            hint="Write the first part, then append the others.",
-            plugin_id=caller.plugin_id,
-            version=caller.version,
-            cause="limit",
-        )
-    return data
 
 
 def _kind(status: Status) -> api.Kind:

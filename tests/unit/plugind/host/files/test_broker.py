@@ -12,7 +12,8 @@ import pytest
 from plugind.host.allowance import Allowance
 from plugind.host.caller import Caller
 from plugind.host.files import beneath, system
-from plugind.host.files.broker import ENTRY_BYTES, MAX_ENTRIES, MAX_READ_BYTES, MAX_WRITE_BYTES, FileBroker
+from plugind.host.files.broker import ENTRY_BYTES, MAX_ENTRIES, FileBroker
+from plugind.host.files.content import MAX_READ_BYTES, MAX_WRITE_BYTES
 from plugind.host.files.paths import Paths
 from plugind.host.files.picked import Picks
 from plugind.host.files.places import Places
