@@ -12,6 +12,8 @@ from plugind_worker.control import Control
 MAX_MESSAGE_BYTES: Final = 8 * 1024
 """Longest message kept, in bytes; the rest is cut off, and a mark says so."""
 _MARK: Final = b" [cut]"
+_SILENT_SECONDS: Final = 0.05
+"""For how long nothing is sent once messages are too many: then some go in one go, not each by itself."""
 
 
 class Level(enum.IntEnum):
@@ -38,6 +40,7 @@ class Console:
         self._control = control
         self._rate = TokenBucket(per_second, per_second)
         self._dropped = 0
+        self._resume = 0.0  # messages are dropped until this time
         self._lines: dict[Level, bytes] = {}
 
     def log(self, level: int, text: bytes, *, cut: bool = False) -> None:
@@ -48,7 +51,10 @@ class Console:
             text: At most `MAX_MESSAGE_BYTES` of it are sent; what is not UTF-8 is replaced.
             cut: Whether the caller has cut it already.
         """
-        if not self._rate.take(time.monotonic()):
+        now = time.monotonic()
+        if now < self._resume or not self._rate.take(now):
+            if now >= self._resume:
+                self._resume = now + _SILENT_SECONDS
             self._dropped += 1
             return
         self._report_dropped()
@@ -78,6 +84,7 @@ class Console:
     def limit(self, per_second: int) -> None:
         """Change how many messages are sent per second."""
         self._rate = TokenBucket(per_second, per_second)
+        self._resume = 0.0
 
     def _report_dropped(self) -> None:
         if self._dropped:

@@ -17,6 +17,7 @@ import structlog
 
 from plugind.listen import claim, peer
 from plugind.listen.endpoint import Endpoint
+from plugind_protocol.rates import TokenBucket
 
 assert sys.platform != "win32"  # for type checkers: `plugind.listen.named_pipe` serves there
 
@@ -24,6 +25,9 @@ RETRY_SECONDS: Final = 0.25
 """How long accepting pauses when the system has no descriptors left."""
 _BACKLOG: Final = 1024
 _BURST: Final = 2  # connections accepted before other events get their turn
+_PER_SECOND: Final = 500.0
+"""Connections accepted on average: a crowd is let in one by one, so that those inside are served meanwhile."""
+_AT_ONCE: Final = 16.0
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -45,13 +49,14 @@ class UnixServer:
         self._handovers: set[asyncio.Task[object]] = set()
         self._retry: asyncio.TimerHandle | None = None
         self._starved = False
+        self._rate = TokenBucket(_PER_SECOND, _AT_ONCE)
         sock.listen(_BACKLOG)
         self._loop.add_reader(sock, self._accept)
 
     @property
     def accepting(self) -> bool:
         """Whether connections are accepted now: false once stopped, and while no descriptors are left."""
-        return self._sock.fileno() >= 0 and self._retry is None
+        return self._sock.fileno() >= 0 and not (self._starved and self._retry is not None)
 
     def stop_accepting(self) -> None:
         """Accept no more; connections go on. Connecting fails from now on."""
@@ -78,17 +83,20 @@ class UnixServer:
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as exc:  # EMFILE, ENFILE, ENOBUFS, ENOMEM: trying at once would spin
-                self._pause(exc)
+                if not self._starved:
+                    self._starved = True
+                    _log.warning("cannot accept clients for now", error=exc.strerror)
+                self._pause(RETRY_SECONDS)
                 return
             self._starved = False
             self._admit(sock)
+            if not self._rate.take(self._loop.time()):
+                self._pause(1 / _PER_SECOND)
+                return
 
-    def _pause(self, exc: OSError) -> None:
-        if not self._starved:
-            self._starved = True
-            _log.warning("cannot accept clients for now", error=exc.strerror)
+    def _pause(self, seconds: float) -> None:
         self._loop.remove_reader(self._sock)
-        self._retry = self._loop.call_later(RETRY_SECONDS, self._resume)
+        self._retry = self._loop.call_later(seconds, self._resume)
 
     def _resume(self) -> None:
         self._retry = None

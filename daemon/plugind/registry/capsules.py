@@ -85,6 +85,7 @@ class CapsuleStore:
     def __init__(self, folder: Path, bounds: CapsuleSettings) -> None:
         self._folder = folder
         self._bounds = bounds
+        self._known: dict[str, Kept] | None = None  # what is there, once it was looked at; only `add` changes it
         folder.mkdir(mode=0o700, exist_ok=True)
         for left in folder.glob(".*.tmp"):
             left.unlink(missing_ok=True)
@@ -108,17 +109,20 @@ class CapsuleStore:
         Raises:
             OSError: The disk is full or not writable; nothing is left behind.
         """
+        size = len(content)
         if frame is not None:
-            self._write(self.frame(capsule_id), frame)
+            size += self._write(self.frame(capsule_id), frame)
         try:
             self._write(self.path(capsule_id), [content])
         except BaseException:
             self.frame(capsule_id).unlink(missing_ok=True)
             raise
-        for one in excess(self._kept(), self._bounds):
+        if self._known is None:
+            self._known = {one.capsule_id: one for one in self._kept()}
+        self._known[capsule_id] = Kept(capsule_id, _plugin(capsule_id), size)
+        for one in excess(self._known.values(), self._bounds):
             if one.capsule_id != capsule_id:  # a clock that was set back makes the newest look old
-                self.path(one.capsule_id).unlink(missing_ok=True)
-                self.frame(one.capsule_id).unlink(missing_ok=True)
+                self._remove(one)
 
     def read(self, capsule_id: str) -> bytes | None:
         """Return the content of a capsule; None if there is no such."""
@@ -135,6 +139,15 @@ class CapsuleStore:
                 found.append(_heads.decode(self.path(one.capsule_id).read_bytes()))
         return sorted(found, key=lambda head: head.id, reverse=True)
 
+    def _remove(self, one: Kept) -> None:
+        try:
+            self.path(one.capsule_id).unlink()
+        except FileNotFoundError:  # somebody else removes files too: look again, next time
+            self._known = None
+        self.frame(one.capsule_id).unlink(missing_ok=True)
+        if self._known is not None:
+            del self._known[one.capsule_id]
+
     def _kept(self) -> list[Kept]:
         kept = []
         for path in self._folder.glob(f"*{SUFFIX}"):
@@ -143,16 +156,22 @@ class CapsuleStore:
                 size = path.stat().st_size
                 with contextlib.suppress(FileNotFoundError):
                     size += self.frame(capsule_id).stat().st_size
-                kept.append(Kept(capsule_id, "-".join(capsule_id.split("-")[-2:-1]), size))
+                kept.append(Kept(capsule_id, _plugin(capsule_id), size))
         return kept
 
-    def _write(self, target: Path, parts: Iterable[bytes]) -> None:
+    def _write(self, target: Path, parts: Iterable[bytes]) -> int:
         staged = self._folder / f".{secrets.token_hex(8)}.tmp"
         try:
             descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | disk.BINARY, 0o600)
             with os.fdopen(descriptor, "wb") as stream:
                 stream.writelines(parts)
+                size = stream.tell()
             staged.rename(target)
         except BaseException:
             staged.unlink(missing_ok=True)
             raise
+        return size
+
+
+def _plugin(capsule_id: str) -> str:
+    return "-".join(capsule_id.split("-")[-2:-1])

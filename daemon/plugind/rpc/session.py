@@ -193,20 +193,21 @@ class Sessions:
         chosen = next((one for one in able if not one.fallback), able[0] if able else None)
         return None if chosen is None or chosen.project is None else Path(chosen.project.path)
 
-    def broadcast(self, method: str, params: Any) -> None:
+    def broadcast(self, method: str, *params: Any) -> None:
         """Tell all clients something; encoded once.
 
         Args:
             method: A row of `plugind_protocol.methods.NOTIFICATIONS`.
-            params: Anything msgspec can encode.
+            params: Anything msgspec can encode; one message for each, sent in one piece.
         """
-        if not self._sessions:
-            return
-        body = envelope.encode_notification(method, params)
-        framed = {kind: framing.encode(body, kind) for kind in Framing}
+        framed: dict[Framing, bytes] = {}
+        bodies = [envelope.encode_notification(method, each) for each in params] if self._sessions else []
         for session in self:
-            if session.framing is not None:
-                session.send_framed(framed[session.framing])
+            if (kind := session.framing) is None:
+                continue
+            if kind not in framed:
+                framed[kind] = b"".join([framing.encode(body, kind) for body in bodies])
+            session.send_framed(framed[kind])
 
     async def drained(self) -> None:
         """Wait until no request of any client is in flight."""

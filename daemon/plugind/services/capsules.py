@@ -2,6 +2,7 @@
 
 import datetime as dt
 import os
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -29,10 +30,15 @@ from plugind_protocol.capsule import CapsuleInfo, CapsuleUnreadableError
 from plugind_protocol.errors import InvalidParams, PlugindError, Timeout
 from plugind_protocol.manifest import Limits
 from plugind_protocol.methods import CapsuleFile, CapsulesGet, CapsulesList, State
+from plugind_protocol.rates import TokenBucket
 from plugind_protocol.worker import PROCESS, Kind, Window, ZygoteReady
 
 _WAITING: Final = 4
 """Capsules of one plugin that may wait to be written; a plugin that fails faster loses some."""
+_PER_SECOND: Final = 1.0
+"""Capsules of one plugin that are written on average: more would only push each other out."""
+_AT_ONCE: Final = 20.0
+"""Those written without a pause; by then a plugin is in quarantine, if its user did not choose otherwise."""
 _NOTHING: Final = Evidence((), None, ())
 
 _log = structlog.get_logger(__name__)
@@ -83,6 +89,7 @@ class Capsules:
         self._homes = homes
         self._writing: dict[str, anyio.Event] = {}
         self._waiting: dict[str, int] = {}
+        self._rates: dict[str, TokenBucket] = {}
         self._threads = anyio.CapacityLimiter(1)
 
     # --- writing ----------------------------------------------------------------------------------------------
@@ -96,7 +103,10 @@ class Capsules:
         Returns:
             The id; None where none will be written.
         """
-        if self._waiting.get(plugin_id, 0) >= _WAITING:
+        rate = self._rates.get(plugin_id)
+        if rate is None:
+            rate = self._rates[plugin_id] = TokenBucket(_PER_SECOND, _AT_ONCE)
+        if self._waiting.get(plugin_id, 0) >= _WAITING or not rate.take(time.monotonic()):
             _log.warning("no capsule: the plugin fails faster than they are written", plugin=plugin_id)
             return None
         capsule_id = new_id(plugin_id, dt.datetime.now(dt.UTC))

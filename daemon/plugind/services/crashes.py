@@ -20,14 +20,18 @@ class Crashes:
     Args:
         policy: How many are too many, and how long to wait after each.
         quarantine: Set when the version was given up before.
+        not_before: Monotonic seconds; it does not start earlier.
     """
 
-    def __init__(self, policy: restart.Policy, quarantine: Quarantined | None = None) -> None:
+    def __init__(
+        self, policy: restart.Policy, quarantine: Quarantined | None = None, *, not_before: float = 0.0
+    ) -> None:
         self.quarantine = quarantine
         """Why the version is not started any more, if it is not."""
         self.fallback: str | None = None
         """An earlier version that could be used instead."""
         self._policy = policy
+        self._not_before = not_before
         self._times: list[float] = []
 
     def count(self, record: Record, cause: str, reason: str, *, capsule: str | None = None) -> bool:
@@ -61,7 +65,12 @@ class Crashes:
         """Seconds to wait before the next start."""
         now = asyncio.get_running_loop().time()
         decision = self._decide(now)
-        return max(0.0, decision.not_before - now) if isinstance(decision, restart.Restart) else 0.0
+        first = max(decision.not_before, self._not_before) if isinstance(decision, restart.Restart) else now
+        return max(0.0, first - now)
+
+    def released(self) -> "Crashes":
+        """Return what counts from now on: nothing, but that it does not start at once."""
+        return Crashes(self._policy, not_before=restart.after_release(self._times, policy=self._policy).not_before)
 
     def check(self) -> None:
         """Make sure that the version may be started.

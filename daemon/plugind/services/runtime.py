@@ -618,7 +618,7 @@ class Runtime:
         """End the quarantine of this version; it may crash as often as a new one."""
         async with self._lock:
             if self.crashes.quarantine is not None:
-                self.crashes = Crashes(self._environment.restarts)
+                self.crashes = self.crashes.released()
                 self._go(State.INSTALLED, "released")
 
     async def probe(self, timeout: float) -> None:

@@ -44,5 +44,23 @@ def decide(crashes: list[float], now: float, *, policy: Policy, jitter: float = 
         return Restart(now)
     if len(recent) > policy.max_restarts:
         return GiveUp(len(recent))
-    delay = min(policy.backoff_first_seconds * 2 ** (len(recent) - 1), policy.backoff_max_seconds)
-    return Restart(recent[-1] + delay * (1 + jitter / 10))
+    return Restart(recent[-1] + _pause(len(recent), policy) * (1 + jitter / 10))
+
+
+def after_release(crashes: list[float], *, policy: Policy) -> Restart:
+    """Decide when a version may start that was given up, and that the user lets try again.
+
+    Args:
+        crashes: As of `decide`.
+        policy: The bounds.
+
+    Returns:
+        When, as if it had not been given up: whoever releases it by hand does not notice, a program that does so again
+        and again cannot make it crash without pause.
+    """
+    return Restart(crashes[-1] + _pause(min(len(crashes), policy.max_restarts + 1), policy) if crashes else 0.0)
+
+
+def _pause(crashes: int, policy: Policy) -> float:
+    doubled: float = policy.backoff_first_seconds * 2 ** (crashes - 1)
+    return min(doubled, policy.backoff_max_seconds)

@@ -50,8 +50,12 @@ from plugind_protocol.worker import (
 )
 
 _REAP_SECONDS: Final = 5.0
-_RUDE_SECONDS: Final = 0.002
+_RUDE_SECONDS: Final = 0.02
 """How long nothing is read from a worker that logs faster than its own limit lets it, each time it does."""
+_FLOOD_SECONDS: Final = 0.002
+"""How long nothing is read from a worker that logs much, each time it does: then there is more to read at once."""
+_MUCH_PER_SECOND: Final = 1000.0
+_MUCH_AT_ONCE: Final = 64.0
 _BROKE: Final = (Trap, MemoryLimit)
 """Answers after which the guest goes on with a fresh instance, through its own fault."""
 _CALL: Final = Kind.CALL  # members of an enum are slow to look up
@@ -166,6 +170,7 @@ class Worker:
         self._submit = self._calls.submit
         self._host_calls = _host_call_rate(plan.limits)
         self._logs = _log_rate(plan.limits)
+        self._much = TokenBucket(_MUCH_PER_SECOND, _MUCH_AT_ONCE)
         self._memory_bytes = plan.limits.memory_bytes or MAX_MEMORY_BYTES
         self._windows: dict[int, int] = {}  # bytes of each that is open
         self._window_bytes = 0  # most that were open at once
@@ -496,12 +501,16 @@ class Worker:
         return body
 
     def _log(self, body: bytes) -> None:
-        if self._logs.take(self.loop.time()):
+        at = self.loop.time()
+        if self._logs.take(at):
             self._owner.logged(body[0], body[1:].decode(errors="replace"))
+            rest = 0.0 if self._much.take(at) else _FLOOD_SECONDS
         else:
             self._owner.dropped(1)
-            if self._channel is not None:
-                self._channel.rest(_RUDE_SECONDS)
+            rest = _RUDE_SECONDS
+        if rest and self._channel is not None:
+            self._channel.rest(rest)
+            self.demoted = self.demoted or scheduling.compute(self.thread)
 
     def _host_call(self, number: int, body: bytes) -> None:
         running = self._calls.running
@@ -551,6 +560,7 @@ class Worker:
             return
         if scheduling.has_thread(self.pid, ready.thread):
             self.thread = ready.thread
+        scheduling.answer(self.thread)
         self.ready.set_result(ready)
 
     def _failure(self, call: Call, body: bytes) -> PlugindError:
@@ -582,6 +592,7 @@ class Worker:
     async def stop(self) -> None:
         """End the worker; calls in flight are answered WorkerCrashed. Returns when it was reaped."""
         self._stopping, self.alive = True, False
+        self._hurry_no_more()
         if not self._interruptible and self._calls.running is not None:
             self._child.signal(ends.KILL)  # while its guest computes, it does not see the channel's end
         if self._channel is not None:
@@ -592,7 +603,13 @@ class Worker:
         """Kill the worker at once, as if it had crashed."""
         self._retire(reason)
         self.killed = True
+        self._hurry_no_more()
         self._child.signal(ends.KILL)
+
+    def _hurry_no_more(self) -> None:
+        """Let others run before it: nobody waits for the memory that its end gives back."""
+        if not self._child.exited.done():
+            scheduling.compute(self.thread)
 
     def _retire(self, reason: str) -> None:
         """Take no more calls, for the first reason that there is."""

@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from plugind.errors import StartupError
-from plugind.supervisor import ends, resources
+from plugind.supervisor import ends, resources, scheduling
 from plugind.supervisor.engines import command
 from plugind.supervisor.verdict import Verdict
 from plugind_protocol import kernel, sockets
@@ -178,6 +178,7 @@ class Zygote:
                 stdout=subprocess.DEVNULL,
                 env={},
             )
+        scheduling.compute(self._process.pid)  # so do its children, until they are ready to answer
         ours.setblocking(False)  # noqa: FBT003  # the standard library wants it so
         self._socket = ours
         loop = asyncio.get_running_loop()

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from plugind_protocol.worker import Kind
+from plugind_protocol.worker import DROPPED, Kind
 from plugind_worker.console import MAX_MESSAGE_BYTES, Console, Level
 
 
@@ -15,8 +15,8 @@ class Recorder:
         self.sent: list[tuple[int, bytes]] = []
 
     def send(self, kind: Kind, call: int, body: bytes) -> None:
-        assert (kind, call) == (Kind.LOG, 7)
-        self.sent.append((body[0], body[1:]))
+        assert (kind, call) == (Kind.LOG, 7) or kind is Kind.DROPPED
+        self.sent.append((body[0], body[1:]) if kind is Kind.LOG else (-1, body))
 
 
 @pytest.fixture
@@ -59,3 +59,26 @@ def test_levels_are_kept_in_range(console: Console, recorder: Recorder, level: i
 def test_what_is_not_utf8_is_replaced(console: Console, recorder: Recorder) -> None:
     console.log(2, b"a\xffb")
     assert recorder.sent == [(2, "a\ufffdb".encode())]
+
+
+def test_what_is_too_much_is_dropped_and_goes_on_with_several_in_one_go(
+    console: Console, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once a second's worth was sent at once, a message every ms would be allowed: 50 are sent every 50 ms instead."""
+    now = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    for _ in range(1100):
+        console.log(2, b"x")
+    assert recorder.sent == [(2, b"x")] * 1000
+    recorder.sent.clear()
+    for _ in range(49):
+        now += 0.001
+        console.log(2, b"x")
+    assert recorder.sent == []
+    now += 0.002
+    for _ in range(60):
+        console.log(2, b"x")
+    assert recorder.sent == [(-1, DROPPED.pack(149)), *[(2, b"x")] * 51]
+    console.limit(10)
+    console.log(2, b"y")
+    assert recorder.sent[-2:] == [(-1, DROPPED.pack(9)), (2, b"y")]

@@ -219,6 +219,44 @@ async def test_stops_while_accepting_is_paused(endpoint: Endpoint) -> None:
     assert left_behind(endpoint) == []
 
 
+async def test_a_crowd_is_let_in_one_by_one(endpoint: Endpoint) -> None:
+    """Those that are in are served before the last of the crowd is."""
+    async with serve(endpoint, Echo) as server:
+        inside, outside = [socket.socket(socket.AF_UNIX) for _ in range(2)]
+        crowd = [socket.socket(socket.AF_UNIX) for _ in range(100)]
+        for client in (inside, *crowd, outside):
+            client.settimeout(0)
+            client.connect(endpoint.path)
+        loop = asyncio.get_running_loop()
+        outside.send(b"late")
+        last = asyncio.ensure_future(loop.sock_recv(outside, 4))
+        for _ in range(20):
+            inside.send(b"hello")
+            assert await loop.sock_recv(inside, 5) == b"hello"
+        assert not last.done()
+        assert server.accepting
+        assert await last == b"late"
+        for client in (inside, *crowd, outside):
+            client.close()
+
+
+async def test_stops_while_a_crowd_waits(endpoint: Endpoint) -> None:
+    async with serve(endpoint, Echo) as server:
+        crowd = [socket.socket(socket.AF_UNIX) for _ in range(100)]
+        for client in crowd:
+            client.settimeout(0)
+            client.connect(endpoint.path)
+        loop = asyncio.get_running_loop()
+        crowd[0].send(b"hello")
+        assert await loop.sock_recv(crowd[0], 5) == b"hello"
+        server.stop_accepting()
+        with pytest.raises(ConnectionResetError):
+            await loop.sock_recv(crowd[-1], 5)
+        for client in crowd:
+            client.close()
+    assert left_behind(endpoint) == []
+
+
 async def paused(server: Server) -> None:
     while server.accepting:
         await asyncio.sleep(0)

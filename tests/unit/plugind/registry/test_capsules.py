@@ -98,6 +98,23 @@ def test_a_clock_that_was_set_back_does_not_cost_the_newest(tmp_path: Path) -> N
     assert name in {head.id for head in store.heads()}
 
 
+def test_what_was_there_before_and_what_others_remove_counts(tmp_path: Path) -> None:
+    bounds = CapsuleSettings(per_plugin=2)
+    names = [new_id("p", AT + dt.timedelta(seconds=n)) for n in range(6)]
+    for name in names[:2]:
+        CapsuleStore(tmp_path / "capsules", bounds).add(name, encode(capsule(name)))
+    store = CapsuleStore(tmp_path / "capsules", bounds)
+    store.add(names[2], encode(capsule(names[2])))
+    assert [head.id for head in store.heads()] == [names[2], names[1]]
+    for name in names[1:3]:
+        store.path(name).unlink()  # by hand
+    for name in names[3:5]:
+        store.add(name, encode(capsule(name)))
+    assert [head.id for head in store.heads()] == [names[4], names[3]]
+    store.add(names[5], encode(capsule(names[5])))
+    assert [head.id for head in store.heads()] == [names[5], names[4]]
+
+
 def test_nothing_is_left_of_what_could_not_be_written(store: CapsuleStore, tmp_path: Path) -> None:
     def parts() -> Iterator[bytes]:
         yield b"half"

@@ -84,6 +84,10 @@ async def test_broadcast_speaks_to_each_client_in_its_framing(path: Path) -> Non
             served.sessions.broadcast("plugins.console", {"message": "é\n"})
             for client in (lines, headers):
                 assert await client.read() == notification("plugins.console", {"message": "é\n"})
+            served.sessions.broadcast("plugins.console", {"message": "one"}, {"message": "two"})
+            for client in (lines, headers):
+                for text in ("one", "two"):
+                    assert await client.read() == notification("plugins.console", {"message": text})
             # who has said nothing could not be told in its framing
             assert "result" in await silent.call("initialize", hello("late"))
 

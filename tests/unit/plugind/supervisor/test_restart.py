@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plugind.supervisor.restart import GiveUp, Policy, Restart, decide
+from plugind.supervisor.restart import GiveUp, Policy, Restart, after_release, decide
 
 POLICY = Policy(max_restarts=3, window_seconds=300.0, backoff_first_seconds=0.1, backoff_max_seconds=0.3)
 
@@ -20,6 +20,14 @@ def test_backoff_doubles_up_to_its_bound() -> None:
 
 def test_one_crash_more_than_allowed_gives_up() -> None:
     assert decide([10.0, 11.0, 12.0, 13.0], 13.0, policy=POLICY) == GiveUp(4)
+
+
+def test_a_version_that_is_released_waits_as_if_it_had_not_been_given_up() -> None:
+    patient = Policy(max_restarts=3, backoff_first_seconds=0.1, backoff_max_seconds=30.0)
+    assert after_release([], policy=patient) == Restart(0.0)
+    assert after_release([10.0, 11.0, 12.0, 13.0], policy=patient) == Restart(13.8)
+    assert after_release([10.0] * 60, policy=patient) == Restart(10.8)
+    assert after_release([10.0, 11.0, 12.0, 13.0], policy=POLICY) == Restart(13.3)
 
 
 def test_crashes_outside_the_window_are_forgotten() -> None:
