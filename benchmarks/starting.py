@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
 from benchmarks.compare import Comparison
 from benchmarks.findings import Finding, Row, at_most
@@ -13,13 +13,10 @@ from benchmarks.peers.interpreter import fresh_interpreter
 from benchmarks.plugins import PROBE, copies
 from benchmarks.setting import Hosted, Setting, daemon
 
-KILLS: Final = 2
-"""Of each plugin; more in a short time and its restarts are delayed, and at last refused."""
-
 
 def starting(setting: Setting) -> Iterator[Finding]:
     """Measure loads, then returns after a kill."""
-    victims = setting.runs(16, 4)
+    victims = setting.runs(20, 5)
     with daemon(PROBE) as hosted, copies(PROBE, victims) as folders:
         unload = request("plugins.unload", {"pluginId": "probe"})
         call = _call("probe")
@@ -42,7 +39,7 @@ def starting(setting: Setting) -> Iterator[Finding]:
             goal=at_most(10, of="value"),
         )
         hosted.install(*folders)
-        killed = Sample.of([took for folder in folders for took in _returns(hosted, folder.name)])
+        killed = Sample.of([_return(hosted, folder.name) for folder in folders])
         yield Comparison(killed, found, unit="ms").row(
             "start.killed",
             "worker killed → next call answered: p50",
@@ -58,18 +55,17 @@ def _call(plugin: str) -> bytes:
     return request("plugins.call", {"pluginId": plugin, "function": "echo", "args": 1})
 
 
-def _returns(hosted: Hosted, plugin: str) -> Iterator[int]:
-    """Kill a plugin's worker some times; yield how long it took from each kill to the next answer, in ns.
+def _return(hosted: Hosted, plugin: str) -> int:
+    """Kill a plugin's worker; return how long it took from there to the next answer, in ns.
 
-    Between kill and call is nothing but that: a call that the daemon sends to a dying worker fails, and the next one
-    counts.
+    Each plugin is killed once only: those that die again in a short time are started later and later. A call that the
+    daemon still sends to the dying worker fails, and the next one counts.
     """
     call = _call(plugin)
     hosted.lines.exchange(call)
-    for _ in range(KILLS):
-        info: Any = hosted.lines.ask("plugins.get", {"pluginId": plugin})
-        began = time.perf_counter_ns()
-        os.kill(info["pid"], signal.SIGKILL)
-        while b'"result"' not in hosted.lines.exchange(call):
-            pass
-        yield time.perf_counter_ns() - began
+    info: Any = hosted.lines.ask("plugins.get", {"pluginId": plugin})
+    began = time.perf_counter_ns()
+    os.kill(info["pid"], signal.SIGKILL)
+    while b'"result"' not in hosted.lines.exchange(call):
+        pass
+    return time.perf_counter_ns() - began
