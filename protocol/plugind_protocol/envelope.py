@@ -4,7 +4,7 @@ Beyond what msgspec checks: all that `jsontext` checks, doubled envelope keys, a
 """
 
 import re
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
@@ -33,14 +33,9 @@ _USUAL_REQUEST: Final = re.compile(
 _BLANK_OR_ARRAY: Final = (b"[", b" ", b"\t", b"\r", b"\n")
 
 
-class Usual(NamedTuple):
-    """A request in the form that nearly all have, split without being decoded."""
-
-    id: bytes
-    """JSON text of its id: a number that is not negative, or a string without escapes."""
-    method: bytes
-    params: bytes
-    """What stands where its params do: if this is a JSON object and nothing more, the whole is a sound request."""
+Usual = tuple[bytes, bytes, bytes]
+"""A request in the form that nearly all have, split without being decoded: the JSON text of its id (a number that is
+not negative, or a string without escapes), its method, and what stands where its params do."""
 
 
 class Message(msgspec.Struct, omit_defaults=True):
@@ -97,14 +92,15 @@ def usual(text: bytes) -> Usual | None:
         text: The bytes of one message.
 
     Returns:
-        Its parts; None where the message has another form, or `decode` would not take it. Whoever decodes the params
-        and finds that they are not one JSON object has to leave the message to `decode`, which knows what is wrong.
+        Its parts; None where the message has another form. If the params are one JSON object and nothing more, the
+        whole is a sound request; whoever decodes them and finds that they are not has to leave the message to
+        `decode`, which knows what is wrong.
     """
     head = _USUAL_REQUEST.match(text)
     if head is None or text[-1:] != b"}":
         return None
     request_id, method = head.groups()
-    return Usual(request_id, method, text[head.end() : -1])
+    return request_id, method, text[head.end() : -1]
 
 
 def decode_member(text: bytes | msgspec.Raw) -> Message:

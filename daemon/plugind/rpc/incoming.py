@@ -13,7 +13,7 @@ from plugind.rpc.dispatch import Dispatcher, HotAnswer, HotHandler, Pending
 from plugind.rpc.inflight import InFlight
 from plugind.rpc.params import ParamsDecoder
 from plugind.rpc.session import Session
-from plugind_protocol import envelope
+from plugind_protocol import envelope, jsontext
 from plugind_protocol.envelope import Message, RequestId
 from plugind_protocol.errors import InvalidRequest, PlugindError, RequestCancelled
 from plugind_protocol.methods import CancelRequest
@@ -32,11 +32,13 @@ _cancel_params: Final = ParamsDecoder(CANCEL, CancelRequest)
 class _Call:
     """A request while it is being answered."""
 
-    __slots__ = ("incoming", "key", "method", "request_id", "sink", "size")
+    __slots__ = ("id_text", "incoming", "key", "method", "request_id", "sink", "size")
 
-    def __init__(
-        self, incoming: "Incoming", key: Hashable, request_id: RequestId, *, method: str, size: int, sink: Sink
+    def __init__(  # noqa: PLR0917  # made for every request, and names of arguments cost
+        self, incoming: "Incoming", key: Hashable, request_id: RequestId, method: str, size: int, sink: Sink
     ) -> None:
+        self.id_text: bytes | None = None
+        """JSON of the id, where it is at hand."""
         self.incoming = incoming
         self.key = key
         self.request_id = request_id
@@ -53,7 +55,7 @@ class _Call:
         elif exc := answer.exception():
             self.sink(envelope.encode_error(self.request_id, faults.describe(exc, self.method)))
         else:
-            self.sink(_success(self.request_id, answer.result()))
+            self.sink(_success(self, answer.result()))
         incoming.on_answer()
 
 
@@ -98,18 +100,19 @@ class Incoming:
             False where it is not so, and nothing was done; the message is to be decoded, then, and given to `take`.
         """
         found = envelope.usual(text)
-        if found is None or (hot := self._hot_by_text.get(found.method)) is None:
+        if found is None or (hot := self._hot_by_text.get(found[1])) is None:
             return False
-        request_id: RequestId = found.id[1:-1].decode() if found.id[0] == _QUOTE else int(found.id)
+        id_text, _, params_text = found
+        request_id: RequestId = id_text[1:-1].decode() if id_text[0] == _QUOTE else int(id_text)
         try:
-            envelope.check_text(text, max_nesting=self._max_nesting)
-            params = hot.decode_text(found.params)
+            jsontext.check(text, max_nesting=self._max_nesting)
+            params = hot.decode_text(params_text)
             self.in_flight.check(request_id)
         except (msgspec.DecodeError, PlugindError):
             return False  # whoever decodes it knows better what is wrong
-        self._start_hot(
-            _Call(self, request_id, request_id, method=hot.name, size=len(text), sink=sink), hot.handler, params
-        )
+        call = _Call(self, request_id, request_id, hot.name, len(text), sink)
+        call.id_text = id_text
+        self._start_hot(call, hot.handler, params)
         return True
 
     def take(self, message: Message, *, size: int, sink: Sink) -> None:
@@ -123,11 +126,11 @@ class Incoming:
         method = cast("str", message.method)
         if not message.is_notification:
             request_id = cast("RequestId", message.id)  # `envelope` lets nothing else pass
-            self._start(_Call(self, request_id, request_id, method=method, size=size, sink=sink), message)
+            self._start(_Call(self, request_id, request_id, method, size, sink), message)
         elif method == CANCEL:
             self._cancel(message)
         else:
-            self._start(_Call(self, object(), None, method=method, size=size, sink=_discard), message)
+            self._start(_Call(self, object(), None, method, size, _discard), message)
 
     def _cancel(self, message: Message) -> None:
         try:
@@ -154,7 +157,7 @@ class Incoming:
             call.sink(envelope.encode_error(call.request_id, faults.describe(exc, call.method)))
             return
         if isinstance(answer, HotAnswer):
-            call.sink(_success(call.request_id, answer))
+            call.sink(_success(call, answer))
         else:
             self.in_flight.add(call.key, call.size, answer.cancel)
             answer.add_done_callback(call.finish_hot)
@@ -194,8 +197,9 @@ def _params_of(message: Message) -> msgspec.Raw:
     raise InvalidRequest('"params" must be an object or an array')
 
 
-def _success(request_id: RequestId, result: HotAnswer) -> bytes:
-    return b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (msgspec.json.encode(request_id), result)
+def _success(call: _Call, result: HotAnswer) -> bytes:
+    id_text = call.id_text or msgspec.json.encode(call.request_id)
+    return b"".join((b'{"jsonrpc":"2.0","id":', id_text, b',"result":', result, b"}"))
 
 
 def failure(request_id: RequestId, error: PlugindError) -> bytes:

@@ -45,7 +45,9 @@ class Outbox:
         Args:
             body: The text; `framing.encode` sees to line breaks in it.
         """
-        if self.framing is not None:
+        if self.framing is Framing.LINES and not (self._gathered or b"\n" in body or b"\r" in body):
+            self._write(body + b"\n")  # nearly always
+        elif self.framing is not None:
             self.send_framed(framing.encode(body, self.framing))
 
     def send_soon(self, body: bytes) -> None:
@@ -59,17 +61,20 @@ class Outbox:
         if self._gathered:
             data = b"".join(self._gathered)
             self._gathered.clear()
-            self.send_framed(data)
+            self._write(data)
 
     def send_framed(self, data: bytes) -> None:
         """Send bytes that carry their framing already."""
-        transport = self._transport
-        if transport.is_closing():
-            return
         if self._gathered:
             self._gathered.append(data)
             data = b"".join(self._gathered)
             self._gathered.clear()
+        self._write(data)
+
+    def _write(self, data: bytes) -> None:
+        transport = self._transport
+        if transport.is_closing():
+            return
         if transport.get_write_buffer_size() > self._max:
             self.abort()
             return

@@ -54,12 +54,11 @@ class Call:
         "timeout",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  # made for every call, and names of arguments cost
         self,
         number: int,
         kind: Kind,
         message: bytes,
-        *,
         label: str,
         lane: int | None,
         began: float,

@@ -53,7 +53,7 @@ class Calls:
         max_queued: int,
         on_busy: Callable[[], object],
         on_due: Callable[[Call], object],
-        give_up: Callable[[Call], object],
+        give_up: Callable[[Call], None],
     ) -> None:
         self.running: Call | None = None
         """The call that runs."""
@@ -99,16 +99,7 @@ class Calls:
             self._make_room(lane)
         self._number = number = self._number % 0xFFFFFFFF + 1
         message = encode(kind, number, body) if name is None else encode_named(kind, number, name, body)
-        call = Call(
-            number,
-            kind,
-            message,
-            label=label,
-            lane=lane,
-            began=now(),
-            timeout=timeout,
-            give_up=self._give_up,  # type: ignore[arg-type]
-        )
+        call = Call(number, kind, message, label, lane, now(), timeout, self._give_up)
         if call.due < self._look_at:
             self._look_later(call.due, call.began)
         if self._queue.length or not self._may_send(message):

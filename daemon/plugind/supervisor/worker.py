@@ -7,6 +7,7 @@ killed. Whatever ends the worker, every call gets an answer.
 
 import asyncio
 import socket
+from functools import partial
 from typing import Final, Protocol
 
 import msgspec
@@ -163,7 +164,7 @@ class Worker:
             (plan.plugin_id, plan.version),
             meter=meter,
             max_queued=max_queued,
-            on_busy=self._busy,
+            on_busy=partial(long_runs.watch, self),
             on_due=self._expire,
             give_up=self._interrupt,
         )
@@ -348,9 +349,6 @@ class Worker:
         """Let whoever called see the outcome that was held back."""
         self._calls.finish(call, outcome)
 
-    def _busy(self) -> None:
-        self._long_runs.watch(self)
-
     # --- deadlines and cancellation ---------------------------------------------------------------------------
 
     def _expire(self, call: Call) -> None:
@@ -464,13 +462,7 @@ class Worker:
                 return
         if call.counts:
             self._trail.add(
-                call.kind,
-                call.label,
-                call.message,
-                seconds=now() - call.began,
-                timeout=call.timeout,
-                outcome=word,
-                asked=call.asked,
+                call.kind, call.label, call.message, now() - call.began, call.timeout, outcome=word, asked=call.asked
             )
 
     def evidence(self) -> Evidence:

@@ -285,7 +285,7 @@ def test_what_is_split_and_decoded_is_what_the_decoder_says(rest: str) -> None:
         if parts is None:
             continue
         try:
-            params = msgspec.json.decode(parts.params, type=dict[str, msgspec.Raw])
+            params = msgspec.json.decode(parts[2], type=dict[str, msgspec.Raw])
         except msgspec.DecodeError:
             continue  # whoever split it leaves it to the decoder, then
         message = decode(text)

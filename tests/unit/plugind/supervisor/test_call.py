@@ -14,7 +14,7 @@ pytestmark = pytest.mark.anyio
 
 def made(given_up: list[Call]) -> Call:
     message = encode(Kind.CALL, 1, b"body")
-    return Call(1, Kind.CALL, message, label="f", lane=None, began=5.0, timeout=2.0, give_up=given_up.append)
+    return Call(1, Kind.CALL, message, "f", None, 5.0, 2.0, given_up.append)
 
 
 async def test_who_waits_is_told_in_the_same_turn_of_the_loop() -> None:

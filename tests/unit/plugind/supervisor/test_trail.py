@@ -8,7 +8,7 @@ from plugind_protocol.worker import Kind, encode
 
 def add(trail: Trail, name: str, *, kind: Kind = Kind.CALL, body: bytes = b"", outcome: str = "ok") -> bytes:
     message = encode(kind, 1, body)
-    trail.add(kind, name, message, seconds=0.1, timeout=30.0, outcome=outcome)
+    trail.add(kind, name, message, 0.1, 30.0, outcome=outcome)
     return message
 
 
