@@ -14,7 +14,7 @@ from tests.hostile import bad_media
 from tests.hostile.report import Report
 
 from plugind_client import Client
-from plugind_headless import confine
+from plugind_headless import layers
 from plugind_protocol import errors
 
 pytestmark = pytest.mark.process
@@ -106,6 +106,6 @@ def test_damaged_files(looking: Looking, daemon: Daemon, tmp_path: Path, report:
 def test_bombs(looking: Looking, tmp_path: Path, report: Report) -> None:
     for path in bad_media.bombs(tmp_path / "bombs").values():
         looking.at(path.read_bytes(), path.suffix)
-    assert looking.most < confine.MEMORY_BYTES / 4, "the host decodes nothing itself"
+    assert looking.most < layers.MEMORY_BYTES / 4, "the host decodes nothing itself"
     report.cases(looking.outcomes.total())
     report.seen(said(looking))
