@@ -1,6 +1,7 @@
 """The ``effects.*`` methods: effects run on frames that client and worker share."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -14,8 +15,9 @@ from plugind.services.frames import FramesService, Opened
 from plugind.services.order import Order
 from plugind.services.plugins import timeout_seconds
 from plugind.services.runtime import Runtime
+from plugind.supervisor.call import Call
 from plugind.supervisor.worker import Worker
-from plugind_protocol.errors import ErrorObject, InvalidParams, PluginError, Timeout
+from plugind_protocol.errors import ErrorObject, InvalidParams, PlugindError, PluginError, Timeout
 from plugind_protocol.methods import Effect, EffectsList, Process, ProcessResult, State
 from plugind_protocol.worker import PROCESSED
 
@@ -44,8 +46,8 @@ class EffectsService:
             await self._order.up(self._catalog.get(params.plugin_id), State.ACTIVE)
         return self._effects.list(params.plugin_id)
 
-    def process(self, session: Session, params: Process) -> "asyncio.Future[bytes]":
-        """Run an effect on one frame.
+    def process(self, session: Session, params: Process) -> "_Answer | asyncio.Future[bytes]":
+        """Run an effect on one frame; no task where nothing has to be waited for, nor done afterwards.
 
         Raises:
             InvalidParams: The params name slots that are not there.
@@ -62,10 +64,28 @@ class EffectsService:
                 path="$.fallback",
             )
         turn = opened.turns.take(source, target)
+        if (call := self._at_once(opened, params, turn, timeout, session.number)) is not None:
+            return _Answer(call, opened, turn, params.effect_id)
         run = _Run(self, opened, params, turn, until=asyncio.get_running_loop().time() + timeout, lane=session.number)
         task = asyncio.ensure_future(run.answer())
         task.add_done_callback(lambda _: opened.turns.end(turn))
         return task
+
+    def _at_once(self, opened: Opened, params: Process, turn: Turn[Worker], timeout: float, lane: int) -> Call | None:
+        """Send a frame that nothing is in the way of; None where something is."""
+        runtime = opened.runtime
+        worker = runtime.worker
+        if worker is None or not worker.alive or runtime.state is not State.ACTIVE:
+            return None
+        if params.fallback != "fail" or opened.turns.before(turn) or opened.good.endangered(turn.target):
+            return None
+        try:
+            handle, parallel = self.handle(params)
+            turn.worker = chosen = runtime.crew.pick(worker, params.effect_id) if parallel else worker
+            return send(chosen, handle, params, turn, timeout=timeout, lane=lane)
+        except PlugindError:
+            opened.turns.end(turn)
+            raise
 
     async def worker(self, runtime: Runtime, *, until: float | None) -> Worker:
         """Return the plugin's own worker, the plugin being active.
@@ -168,19 +188,8 @@ class _Run:
         if chosen is None:
             chosen = runtime.crew.pick(worker, params.effect_id) if parallel else worker
         turn.worker = chosen
-        outcome = await chosen.process(
-            handle,
-            params.frame.window_id,
-            slots=(turn.source, turn.target),
-            pts_us=params.frame.pts_us,
-            params=params.params,
-            timeout=self._left(),
-            lane=self._lane,
-        )
-        code, guest_us = PROCESSED.unpack(outcome)
-        if code != 0:
-            raise _refused(chosen, params.effect_id, code)
-        return int(guest_us)
+        outcome = await send(chosen, handle, params, turn, timeout=self._left(), lane=self._lane)
+        return _guest_us(outcome, chosen, params.effect_id)
 
     async def _worker(self) -> Worker:
         """Return the plugin's own worker; what a client waits for that falls back to nothing does not count."""
@@ -213,6 +222,78 @@ class _Run:
         if left <= 0:
             raise _late(self._opened.runtime, "it had not begun")
         return left
+
+
+class _Answer:
+    """The answer to a frame that was sent at once: what its call becomes, without a task.
+
+    Args:
+        call: The worker's.
+        opened: The frame's window.
+        turn: The frame's place in it, which ends with the call.
+        effect_id: The effect.
+    """
+
+    def __init__(self, call: Call, opened: Opened, turn: Turn[Worker], effect_id: str) -> None:
+        self._call = call
+        self._turn = turn
+        self._effect_id = effect_id
+        self._guest_us = 0
+        call.add_done_callback(lambda _: opened.turns.end(turn))
+
+    def add_done_callback(self, callback: Callable[["_Answer"], object]) -> None:
+        """Call back with this once it is there."""
+        self._call.add_done_callback(lambda _: callback(self))
+
+    def cancel(self) -> bool:
+        """Give the frame up."""
+        return self._call.cancel()
+
+    def cancelled(self) -> bool:
+        """Whether it was given up."""
+        return self._call.cancelled()
+
+    def exception(self) -> PlugindError | None:
+        """Why there is no answer, None where there is one."""
+        if error := self._call.exception():
+            return error
+        assert self._turn.worker is not None
+        try:
+            self._guest_us = _guest_us(self._call.result(), self._turn.worker, self._effect_id)
+        except PluginError as refused:
+            return refused
+        return None
+
+    def result(self) -> bytes:
+        """Return the result's JSON text."""
+        if error := self.exception():
+            raise error
+        return _encoder.encode(ProcessResult(output=self._turn.target, guest_us=self._guest_us))
+
+
+def send(worker: Worker, handle: int, params: Process, turn: Turn[Worker], *, timeout: float, lane: int) -> Call:
+    """Send a frame to a worker."""
+    return worker.process(
+        handle,
+        params.frame.window_id,
+        slots=(turn.source, turn.target),
+        pts_us=params.frame.pts_us,
+        params=params.params,
+        timeout=timeout,
+        lane=lane,
+    )
+
+
+def _guest_us(outcome: bytes, worker: Worker, effect_id: str) -> int:
+    """Return the µs in the guest.
+
+    Raises:
+        PluginError: The effect refused the frame.
+    """
+    code, guest_us = PROCESSED.unpack(outcome)
+    if code != 0:
+        raise _refused(worker, effect_id, code)
+    return int(guest_us)
 
 
 def _late(runtime: Runtime, detail: str) -> Timeout:
