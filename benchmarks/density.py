@@ -16,9 +16,9 @@ from benchmarks.setting import Hosted, Setting, daemon
 
 PLUGINS: Final = 100
 IN_QUICK: Final = 20
-SETTLING_SECONDS: Final = 3.0
-IDLE_SECONDS: Final = 35.0
-"""Longer than the interval of the daemon's own checks of health."""
+SETTLING_SECONDS: Final = 13.0
+"""Longer than it takes until idle workers are parked; after that, nobody is to wake them."""
+IDLE_SECONDS: Final = 20.0
 IDLE_SECONDS_IN_QUICK: Final = 4.0
 MB: Final = 1_000_000
 

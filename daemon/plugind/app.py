@@ -52,6 +52,7 @@ from plugind.services.events import EventsService, deliver
 from plugind.services.frames import FramesService
 from plugind.services.guests import GuestHost
 from plugind.services.headless import HeadlessService
+from plugind.services.idle import IdleWatch, Policy
 from plugind.services.library import Library
 from plugind.services.locking import Locking
 from plugind.services.order import Order
@@ -198,7 +199,7 @@ async def _serve(
         await parts.catalog.restore()
         parts.changes.close_gap()
         tasks.start_soon(parts.development.restore)
-        tasks.start_soon(parts.catalog.probe_health)
+        tasks.start_soon(parts.idle.watch)
         tasks.start_soon(parts.own.keep)
         tasks.start_soon(parts.usage.watch, config.supervision.usage_interval_seconds)
         tasks.start_soon(parts.permissions.keep, _LEDGER_SECONDS)
@@ -296,6 +297,14 @@ class _Parts:
             ledger=ledger,
             package=lambda one: self.catalog.get(one).package,
         )
+        self.idle = IdleWatch(
+            lambda: self.catalog.runtimes.values(),  # noqa: PLW0108  # the catalogue comes later
+            Policy(
+                probe=config.supervision.health_interval_seconds,
+                park=config.workers.park_after_seconds,
+                end=config.workers.end_after_seconds,
+            ),
+        )
         environment = Environment(
             pool=pool,
             host_calls=guests.calls,
@@ -318,6 +327,8 @@ class _Parts:
             ),
             hook_timeout=config.supervision.hook_timeout_seconds,
             parallel=derived.parallel(config),
+            health_timeout=config.supervision.health_timeout_seconds,
+            used=self.idle.used,
             drain=config.supervision.drain_calls_seconds,
         )
         sources = Sources(

@@ -82,8 +82,8 @@ class Supervision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     restart_window_seconds: float = 300.0
     backoff_first_seconds: float = 0.1
     backoff_max_seconds: float = 30.0
-    health_interval_seconds: float = 30.0
-    """How often idle workers are asked whether they still answer."""
+    health_interval_seconds: Annotated[float, Meta(gt=0)] = 10.0
+    """After so long without a call, a worker is asked once whether it still answers."""
     health_timeout_seconds: float = 5.0
     usage_interval_seconds: float = 2.0
     """How often the resources of workers that were called since are compared with their limits."""
@@ -91,6 +91,15 @@ class Supervision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Earlier versions kept of each plugin."""
     fallback: Literal["offer", "switch"] = "offer"
     """What to do with an earlier good version when the current one is quarantined."""
+
+
+class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What becomes of workers that have nothing to do."""
+
+    park_after_seconds: Annotated[float, Meta(gt=0)] = 10.0
+    """After so long without a call, a worker gives back memory that it does not need."""
+    end_after_seconds: Annotated[float, Meta(gt=0)] | None = None
+    """After so long without a call, a worker is ended, and started again when it is needed; never by default."""
 
 
 class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -189,6 +198,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     providers: ProviderSettings = ProviderSettings()
     wire: WireLimits = WireLimits()
     supervision: Supervision = Supervision()
+    workers: WorkerSettings = WorkerSettings()
     engines: EngineSettings = EngineSettings()
     downloads: DownloadSettings = DownloadSettings()
     packages: PackageSettings = PackageSettings()

@@ -1,11 +1,13 @@
-"""Prepares the zygote's memory for being shared with all its children.
+"""Memory of Python's own: the zygote's is made ready to be shared, and a worker that rests gives back what it can.
 
 After a fork, a page belongs to both until one of them writes to it. A child writes wherever it puts something, and
 the allocator would put it into the holes that imports have left all over the zygote's pages, each of which it would
 then have to copy. So the holes are filled, and what children make lies close together, on pages of their own.
 """
 
+import ctypes
 import gc
+import sys
 from typing import Final
 
 _SIZES: Final = range(48, 513, 16)
@@ -16,6 +18,9 @@ _MOST: Final = 4096
 """Blocks of one size that are tried; where memory is laid out in another way, filling it makes no sense."""
 _EMPTY: Final = bytes(0).__sizeof__()
 
+_TRIM: Final = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+"""Of the GNU C library; others give back by themselves."""
+
 _fillings: list[bytes] = []
 
 
@@ -25,6 +30,13 @@ def settle() -> None:
     for size in _SIZES:
         _fill(size)
     gc.freeze()
+
+
+def give_back() -> None:
+    """Free what is not needed any more, and give the system what is free: after large messages, what they took."""
+    gc.collect()
+    if _TRIM is not None:
+        _TRIM(0)
 
 
 def _fill(size: int) -> None:

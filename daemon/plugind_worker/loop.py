@@ -22,6 +22,7 @@ from plugind_protocol.errors import (
     UnsupportedAbi,
 )
 from plugind_protocol.worker import Kind, Launch, LiveLimits, Ready, Window, split_name
+from plugind_worker import heap
 from plugind_worker.abi import ABIS
 from plugind_worker.channel import Channel, ChannelClosedError
 from plugind_worker.console import Console
@@ -85,6 +86,7 @@ class Worker:
             Kind.WINDOW_CLOSE: self._close_window,
             Kind.PING: self._ping,
             Kind.LIMITS: self._limit,
+            Kind.PARK: self._park,
         }
 
     def run(self, artefact: int, *, lockdown: Lockdown) -> None:
@@ -194,6 +196,10 @@ class Worker:
         return Kind.RESULT, b"null"
 
     def _ping(self, _body: bytes) -> Answer:
+        return Kind.RESULT, b"null"
+
+    def _park(self, _body: bytes) -> Answer:
+        heap.give_back()
         return Kind.RESULT, b"null"
 
     def _limit(self, body: bytes) -> Answer:

@@ -120,6 +120,11 @@ class HeldUpdate(Struct, frozen=True, omit_defaults=False):
     """ISO 8601, UTC."""
 
 
+Rest = Literal["parked", "ended"]
+"""What was done to a worker that had nothing to do: ``parked``, it gave memory back; ``ended``, it is started again
+when it is needed."""
+
+
 class PluginInfo(Struct, frozen=True, omit_defaults=False):
     """What the daemon knows of an installed plugin."""
 
@@ -146,6 +151,9 @@ class PluginInfo(Struct, frozen=True, omit_defaults=False):
     """The folder that it is developed in and that is watched, if it is."""
     held_update: HeldUpdate | msgspec.UnsetType = msgspec.UNSET
     """An update that waits for `plugins.acceptUpdate`, or for what it asks for to be granted."""
+    rest: Rest | None = None
+    """What its idle worker was made to do, until it is called again. The state stays as it is, and so does all that it
+    has registered."""
 
 
 # --- session ----------------------------------------------------------------------------------------------------
@@ -325,6 +333,8 @@ class PluginMetrics(Struct, frozen=True, omit_defaults=False):
     frame_us: float
     """Median time in the guest per frame of the last frames, in µs."""
     console_dropped: int
+    rest: Rest | None = None
+    """As in `PluginInfo`."""
     events: int = 0
     """Events that it was told of."""
     events_dropped: int = 0

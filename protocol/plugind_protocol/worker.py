@@ -60,6 +60,8 @@ class Kind(enum.IntEnum):
     """Answered by RESULT ``null`` between calls."""
     LIMITS = 9
     """`LiveLimits`; answered by RESULT ``null``."""
+    PARK = 10
+    """Nothing is to be done for a while: give back memory that is not needed; answered by RESULT ``null``."""
 
     # worker → supervisor
     READY = 32

@@ -72,6 +72,8 @@ class FakeDaemon:
             restarts=restart.Policy(backoff_first_seconds=0.0, backoff_max_seconds=0.0),
             hook_timeout=1.0,
             parallel=Parallel(workers=2, idle_seconds=60.0, seats=Seats(8)),
+            health_timeout=1.0,
+            used=lambda: None,
             drain=1.0,
         )
         sources = Sources(folder / "incoming", unpack=extract, download=_nothing_is_fetched)

@@ -17,6 +17,7 @@ def altered(source: Path, target: Path, **changes: Any) -> str:
 HOOK_LENGTHS = {
     "main": 4,
     "lifecycle.load": 14,
+    "lifecycle.sleep": 15,
     "lifecycle.unload": 16,
     "lifecycle.activate": 18,
     "lifecycle.deactivate": 20,

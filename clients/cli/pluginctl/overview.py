@@ -77,7 +77,10 @@ def list_plugins(invocation: Invocation, /) -> None:
         return invocation.show(found)
     if not found:
         return click.echo("No plugins are installed. Install one with: pluginctl install FOLDER")
-    rows = [(p.plugin_id, p.version, tables.state(p.state), p.type, p.abi, str(p.pid or NONE), _note(p)) for p in found]
+    rows = [
+        (p.plugin_id, p.version, tables.state(p.state, p.rest), p.type, p.abi, str(p.pid or NONE), _note(p))
+        for p in found
+    ]
     return tables.show(tables.table(["PLUGIN", "VERSION", "STATE", "TYPE", "ABI", "PID", ""], rows, right=["PID"]))
 
 
@@ -104,7 +107,7 @@ def _info(found: PluginInfo) -> Iterator[tuple[str, str]]:
     yield "plugin", f"{found.plugin_id} {found.version}"
     if found.description:
         yield "description", found.description
-    yield "state", found.state
+    yield "state", found.state + (f", its worker {found.rest}" if found.rest is not None else "")
     if note := _note(found):
         yield "note", note
     yield "type", f"{found.type}, ABI {found.abi}, engine {found.engine}"

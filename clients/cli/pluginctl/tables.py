@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pluginctl.terminal import one_line
-from plugind_protocol.methods import State
+from plugind_protocol.methods import Rest, State
 
 UNLIMITED: Final = 1000
 """Columns of a line that no terminal shows."""
@@ -50,9 +50,10 @@ def fields(pairs: Sequence[tuple[str, str]]) -> str:
     return "\n".join(f"{click.style(f'{name:{width}}', bold=True)}  {one_line(value)}" for name, value in pairs)
 
 
-def state(value: State) -> Text:
-    """Return a state in its colour."""
-    return Text(value, style=STATE_STYLES.get(value, ""))
+def state(value: State, rest: Rest | None = None) -> Text:
+    """Return a state in its colour, and what was done to a worker that has nothing to do."""
+    text = Text(value, style=STATE_STYLES.get(value, ""))
+    return text.append(f" {rest}", style="dim") if rest is not None else text
 
 
 def console() -> Console:

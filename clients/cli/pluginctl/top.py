@@ -53,7 +53,7 @@ def view(metrics: DaemonMetrics) -> Group:
 def _row(plugin: PluginMetrics) -> tuple[str | Text, ...]:
     return (
         plugin.plugin_id,
-        tables.state(plugin.state),
+        tables.state(plugin.state, plugin.rest),
         str(plugin.pid or "-"),
         f"{plugin.cpu_percent:.1f}%" if plugin.pid else "-",
         size(plugin.memory_bytes) if plugin.pid else "-",

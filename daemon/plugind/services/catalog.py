@@ -290,17 +290,6 @@ class Catalog:
             await self._installer.collect()
         return runtime
 
-    # --- all of them ------------------------------------------------------------------------------------------
-
-    async def probe_health(self) -> None:
-        """Ask idle workers from time to time whether they still answer; never returns."""
-        supervision = self._config.supervision
-        while True:
-            await anyio.sleep(supervision.health_interval_seconds)
-            async with anyio.create_task_group() as tasks:
-                for runtime in self.runtimes.values():
-                    tasks.start_soon(runtime.probe, supervision.health_timeout_seconds)
-
     def _referred(self) -> Iterator[Record]:
         """Go through all records that refer to packages."""
         yield from self.shelf.referred()

@@ -196,6 +196,7 @@ class DaemonService:
             cpu_seconds=sum(each.cpu_seconds for each in used),
             memory_bytes=sum(each.memory_bytes for each in used),
             workers=len(runtime.workers),
+            rest=runtime.rested,
             calls=meter.calls,
             errors=meter.errors,
             host_calls=meter.host_calls,

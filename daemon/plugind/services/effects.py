@@ -42,8 +42,8 @@ class EffectsService:
 
     async def list(self, _session: Session, params: EffectsList) -> list[Effect]:
         """List effects; a plugin that is named is activated first."""
-        if params.plugin_id is not None:
-            await self._order.up(self._catalog.get(params.plugin_id), State.ACTIVE)
+        if params.plugin_id is not None and (runtime := self._catalog.get(params.plugin_id)).state is not State.ACTIVE:
+            await self._order.up(runtime, State.ACTIVE)
         return self._effects.list(params.plugin_id)
 
     def process(self, session: Session, params: Process) -> "_Answer | asyncio.Future[bytes]":

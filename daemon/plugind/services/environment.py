@@ -97,5 +97,9 @@ class Environment(msgspec.Struct, frozen=True):
     hook_timeout: float
     """Seconds."""
     parallel: Parallel
+    health_timeout: float
+    """Seconds that an idle worker may take to answer."""
+    used: Callable[[], None]
+    """Told when a worker was started."""
     drain: float
     """Seconds that calls in flight may go on before an update or a reload ends them."""

@@ -29,7 +29,7 @@ class EventsService:
             PluginNotFound: It is meant for a plugin that is not installed.
             InvalidState: It is meant for a plugin that is not loaded.
         """
-        if params.plugin_id is not None and self._catalog.get(params.plugin_id).worker is None:
+        if params.plugin_id is not None and not self._catalog.get(params.plugin_id).hears:
             raise InvalidState(f"{params.plugin_id} is not loaded: it hears nothing", plugin_id=params.plugin_id)
         self._bus.publish(params)
 

@@ -18,6 +18,7 @@ from plugind.services.capsules import Subject
 from plugind.services.crashes import Crashes
 from plugind.services.environment import Environment, Installed
 from plugind.services.helping import HelperOwner
+from plugind.services.idle import Step
 from plugind.supervisor.call import Call
 from plugind.supervisor.crew import Crew, Helper
 from plugind.supervisor.meter import Meter
@@ -34,7 +35,7 @@ from plugind_protocol.errors import (
     WorkerCrashed,
 )
 from plugind_protocol.manifest import Limits
-from plugind_protocol.methods import HeldUpdate, Permissions, PluginInfo, State
+from plugind_protocol.methods import HeldUpdate, Permissions, PluginInfo, Rest, State
 from plugind_protocol.permissions import Permission
 from plugind_protocol.worker import Window
 
@@ -94,6 +95,7 @@ class Runtime:
         self._withdrawing: list[list[str]] = []
         self._before: _Version | None = None  # while another version is tried
         self._removed = False
+        self._ended = False  # the worker, while it was idle; the state is as if it ran
         self._wanted = State.LOADED
         self._environment = environment
         self._on_quarantine = on_quarantine
@@ -152,7 +154,20 @@ class Runtime:
             source=record.source,
             development=record.development,
             held_update=self.held,
+            rest=self.rested,
         )
+
+    @property
+    def rested(self) -> Rest | None:
+        """What was done to its idle worker, while it has nothing to do."""
+        if self._ended:
+            return "ended"
+        return "parked" if self.worker is not None and self.worker.parked else None
+
+    @property
+    def hears(self) -> bool:
+        """Whether it is loaded: it has a worker, or one that was ended while idle and comes back."""
+        return self.worker is not None or self._ended
 
     def permissions(self) -> Permissions:
         """Requested and granted permissions, in words."""
@@ -197,8 +212,8 @@ class Runtime:
         """Run ``lifecycle.deactivate`` and go from ``active`` to ``loaded``; nothing in any other state."""
         async with self._lock:
             self._wanted = State.LOADED
-            if self.state is State.ACTIVE and self.worker is not None:
-                await self._hooks(self.worker, ("lifecycle.deactivate",), State.LOADED)
+            if self.state is State.ACTIVE and self.hears:
+                await self._hooks(await self._restore(), ("lifecycle.deactivate",), State.LOADED)
 
     async def unload(self, reason: str | None = None, hook_timeout: float | None = None) -> None:
         """End the worker; the state is ``installed`` afterwards.
@@ -362,6 +377,7 @@ class Runtime:
         self.worker = worker if worker is not None and worker.alive else None
         self._wanted = state
         self._go(state, reason)
+        self._environment.used()
         if self.worker is None:
             self._go(State.ERROR, "its worker was lost")
             self._environment.tasks.start_soon(self._recover)
@@ -404,7 +420,7 @@ class Runtime:
         """Bring the plugin to the state that is wanted."""
         if self.worker is not None and not self.worker.alive:
             await asyncio.shield(self.worker.gone)
-        worker = self.worker or await self._load()
+        worker = self.worker or await (self._come_back() if self._ended else self._load())
         if self._wanted is State.ACTIVE and self.state is State.LOADED:
             await self._hooks(worker, _ACTIVATION, State.ACTIVE)
         return worker
@@ -420,6 +436,21 @@ class Runtime:
             raise
         self.worker = worker
         self._go(State.LOADED)
+        self._environment.used()
+        return worker
+
+    async def _come_back(self) -> Worker:
+        """Start the worker that was ended while it was idle, and bring it to where it was; nobody is told."""
+        await anyio.sleep(self.crashes.delay())
+        self.crashes.check()
+        try:
+            worker = await self._try(self.state)
+        except PlugindError as exc:
+            await self._failed(None, exc)
+            raise
+        self._ended = False
+        self.worker = worker
+        self._environment.used()
         return worker
 
     async def _start(self) -> Worker:
@@ -524,6 +555,7 @@ class Runtime:
     def _go(self, to: State, reason: str | None = None, *, version: str | None = None) -> None:
         lifecycle.check(self.state, to, plugin_id=self.plugin_id)
         before, self.state = self.state, to
+        self._ended = False
         self.reason = reason if to is State.ERROR else None
         version = version or self.installed.record.version
         self._environment.announce(self.plugin_id, before, to, version=version, reason=reason)
@@ -621,16 +653,51 @@ class Runtime:
                 self.crashes = self.crashes.released()
                 self._go(State.INSTALLED, "released")
 
-    async def probe(self, timeout: float) -> None:
-        """Ask an idle worker whether it still answers; one that does not is killed and replaced.
+    # --- while it has nothing to do ---------------------------------------------------------------------------
+
+    async def rest(self, worker: Worker, step: Step) -> bool:
+        """Do one step to an idle worker; see `plugind.services.idle`.
 
         Args:
-            timeout: Seconds.
+            worker: The worker that is idle.
+            step: What to do. One that does not answer is killed and replaced.
+
+        Returns:
+            Whether it was given nothing else to do meanwhile.
         """
-        for worker in self.workers:
-            if worker.idle:
-                with contextlib.suppress(PlugindError):  # the worker's end is reported by itself
-                    await worker.ping(timeout=timeout)
+        if step is Step.END:
+            return await self._end(worker)
+        try:
+            timeout = self._environment.health_timeout
+            asked = worker.park(timeout=timeout) if step is Step.PARK else worker.ping(timeout=timeout)
+            given = worker.given
+            await asked
+        except PlugindError:  # the worker's end is reported by itself
+            return False
+        if worker.given != given:
+            worker.parked = False
+            return False
+        return True
+
+    async def _end(self, worker: Worker) -> bool:
+        """End an idle worker, once the plugin was told, unless it objects or is given something to do."""
+        with anyio.CancelScope(shield=True):
+            async with self._lock:
+                if self.worker is not worker or not all(one.idle for one in self.workers):
+                    return False
+                try:
+                    told = worker.hook("lifecycle.sleep", timeout=self._environment.hook_timeout)
+                    given = worker.given
+                    await told
+                except PlugindError as exc:
+                    self._environment.console(self.plugin_id, 3, f"its worker stays: lifecycle.sleep: {exc.message}")
+                    return worker.idle
+                if worker.given != given or self.worker is not worker:
+                    return False
+                self.worker, self._ended = None, True
+                await worker.stop()
+                await self.crew.dismiss()
+        return True
 
 
 def _told(error: PlugindError, outcome: str) -> PlugindError:

@@ -13,7 +13,7 @@ from plugind_protocol.errors import PlugindError
 from plugind_protocol.worker import HEADER, Kind
 
 _HEADER_BYTES: Final = HEADER.size
-_OUR_OWN: Final = frozenset((Kind.PING, Kind.LIMITS))
+_OUR_OWN: Final = frozenset((Kind.PING, Kind.LIMITS, Kind.PARK))
 """Calls that nobody but us makes, and that do not count."""
 
 Outcome = bytes | PlugindError

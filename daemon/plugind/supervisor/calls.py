@@ -62,7 +62,8 @@ class Calls:
         self._plugin_id, self._version = plugin
         self._meter = meter
         self._max_queued = max_queued
-        self._on_busy = on_busy
+        self.on_busy = on_busy
+        """As given; who waits for that may put itself before it."""
         self._on_due = on_due
         self._give_up = give_up
         self._loop = asyncio.get_running_loop()
@@ -76,6 +77,11 @@ class Calls:
     def __iter__(self) -> Iterator[Call]:
         yield from self._sent
         yield from self._queue
+
+    @property
+    def given(self) -> int:
+        """Number of the last call that was submitted: it changes with each."""
+        return self._number
 
     # --- on their way -----------------------------------------------------------------------------------------
 
@@ -186,7 +192,7 @@ class Calls:
     def _send(self, call: Call) -> None:
         if self.running is None:
             self.running = call
-            self._on_busy()
+            self.on_busy()
         self._sent.append(call)
         self._sent_bytes += len(call.message)
         if self.channel is not None:
@@ -202,7 +208,7 @@ class Calls:
             more.append(call.message)
         if self.running is None and sent:
             self.running = sent[0]
-            self._on_busy()
+            self.on_busy()
         if self.channel is not None and more:
             self.channel.write(b"".join(more))
 

@@ -7,6 +7,7 @@ killed. Whatever ends the worker, every call gets an answer.
 
 import asyncio
 import socket
+from collections.abc import Callable
 from functools import partial
 from typing import Final, Protocol
 
@@ -160,11 +161,12 @@ class Worker:
         self.alive = False
         """Whether it takes calls."""
         self._channel: Channel | None = None
+        self._on_busy = partial(long_runs.watch, self)
         self._calls = Calls(
             (plan.plugin_id, plan.version),
             meter=meter,
             max_queued=max_queued,
-            on_busy=partial(long_runs.watch, self),
+            on_busy=self._on_busy,
             on_due=self._expire,
             give_up=self._interrupt,
         )
@@ -178,6 +180,8 @@ class Worker:
         self._hosting: int | None = None  # the call whose host call is being answered
         self._asking: asyncio.Future[None] | None = None  # what works on that answer
         self._killer: asyncio.TimerHandle | None = None
+        self.parked = False
+        """Whether it has given memory back, and nothing to do since."""
         self.demoted = False
         """Whether it computes behind the others' back; see `plugind.supervisor.long_runs`."""
         self._stopping = False
@@ -302,6 +306,29 @@ class Worker:
         """Ask an idle worker whether it still answers; one that does not is killed."""
         self.check_alive()
         return self._submit(Kind.PING, None, b"", label="the health probe", timeout=timeout)
+
+    def park(self, *, timeout: float) -> Call:
+        """Let an idle worker give back memory that it does not need; one that does not answer is killed."""
+        self.check_alive()
+        call = self._submit(Kind.PARK, None, b"", label="parking", timeout=timeout)
+        self.parked = True
+        return call
+
+    def tell_when_used(self, told: Callable[[], None]) -> None:
+        """Tell somebody once, when it is given something to do that has nothing to do; costs nothing until then."""
+
+        def used() -> None:
+            self._calls.on_busy = self._on_busy
+            self.parked = False
+            told()
+            self._on_busy()
+
+        self._calls.on_busy = used
+
+    @property
+    def given(self) -> int:
+        """Changes with everything that it is given to do."""
+        return self._calls.given
 
     def limit(self, limits: Limits, *, timeout: float) -> Call:
         """Change the limits of the running worker; those that only count at its start stay as they are."""
