@@ -87,9 +87,11 @@ def _goal(goal: Goal | None, unit: str) -> str:
 
 
 def _outcome(row: Row) -> str:
-    if row.missing:
-        return f"not measured: {row.missing}"
-    return {None: "", True: "met", False: "**missed**"}[row.met]
+    judged = {None: "", True: "met", False: "**missed**"}[row.met]
+    if not row.missing:
+        return judged
+    missing = f"not measured: {row.missing}"
+    return f"{judged}; its peer {missing}" if judged else missing
 
 
 def _curve_cells(curve: Curve) -> tuple[str, ...]:

@@ -32,6 +32,12 @@ def test_what_is_missing_is_said() -> None:
     assert "| not measured: there is no C compiler |" in markdown([row])
 
 
+def test_a_goal_of_the_value_needs_no_peer() -> None:
+    missing = "there is no Node.js"
+    row = Row(key="r", what="memory", value=3.9, unit="MB", goal=at_most(4, of="value"), missing=missing)
+    assert "| met; its peer not measured: there is no Node.js |" in markdown([row])
+
+
 def test_on_a_terminal_the_last_record_stands_beside() -> None:
     assert "recorded 1.75" in line(CALL, 1.75)
     assert "missed" in line(CALL, 1.75)
