@@ -9,6 +9,7 @@ from pathlib import Path
 import anyio
 import psutil
 import pytest
+from tests.harness.children import at_work
 from tests.harness.daemon import Daemon
 from tests.hostile.modules import functions, loops
 
@@ -56,8 +57,8 @@ def artefacts(folder: Path) -> list[Path]:
 
 
 def compiling(daemon: Daemon) -> list[psutil.Process]:
-    """Children that have been at work for a while."""
-    return [process for process in daemon.descendants() if process not in daemon.children]
+    """Children that compile."""
+    return at_work(process for process in daemon.descendants() if process not in daemon.children)
 
 
 async def until_compiling(daemon: Daemon) -> psutil.Process:

@@ -15,6 +15,7 @@ import msgspec
 import psutil
 import pytest
 from tests.fakes import wasm as w
+from tests.harness.children import at_work
 from tests.harness.engines import require
 from tests.hostile.modules import BOMBS, PROPOSALS, Case, functions, loops
 from wasmtime import wat2wasm
@@ -64,7 +65,7 @@ class Bench:
         return compiled
 
     def children(self) -> list[psutil.Process]:
-        return [child for own in psutil.Process().children() for child in own.children()]
+        return at_work(child for own in psutil.Process().children() for child in own.children())
 
     async def child(self) -> psutil.Process:
         """The child that compiles now, once there is one and it is at work."""

@@ -15,6 +15,7 @@ import psutil
 import pytest
 from tests.fakes.zips import Part, build
 from tests.harness.bystander import Bystander
+from tests.harness.children import at_work
 from tests.harness.daemon import Daemon
 from tests.hostile.packages import CASES, Case, good
 from tests.hostile.report import Report
@@ -52,7 +53,7 @@ class Bench:
         return {path.relative_to(into).as_posix(): path.read_bytes() for path in into.rglob("*") if path.is_file()}
 
     def children(self) -> list[psutil.Process]:
-        return [child for own in psutil.Process().children() for child in own.children()]
+        return at_work(child for own in psutil.Process().children() for child in own.children())
 
     async def child(self) -> psutil.Process:
         """The child that unpacks now, once there is one and it is at work."""
