@@ -100,6 +100,7 @@ class Lines:
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
+        self._begun = b""
         sock.settimeout(SECONDS)
 
     def close(self) -> None:
@@ -115,7 +116,7 @@ class Lines:
         self._sock.sendall(lines)
 
     def arrived(self) -> int:
-        """Read once, and return how many lines have ended in what was read.
+        """Read once, and return how many answers have ended in what was read; notifications do not count.
 
         Raises:
             ConnectionError: The other end has closed.
@@ -123,7 +124,9 @@ class Lines:
         part = self._sock.recv(LARGEST)
         if not part:
             raise ConnectionError("the other end has closed the connection")
-        return part.count(b"\n")
+        whole, newline, self._begun = (self._begun + part).rpartition(b"\n")
+        whole = newline + whole + newline
+        return max(0, whole.count(b"\n") - 1) - whole.count(b"\n" + NOTIFICATION)
 
     def exchange(self, line: bytes) -> bytes:
         """Send a line and wait for its answer; notifications that come before it are dropped."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 import pytest
 from benchmarks.compare import Comparison, Missing
 from benchmarks.findings import at_least, at_most
-from benchmarks.measure import Lines, Sample, Turns, alternate, request
+from benchmarks.measure import NOTIFICATION, Lines, Sample, Turns, alternate, request
 
 
 def test_a_sample_of_a_hundred_runs() -> None:
@@ -86,3 +86,21 @@ def test_requests_are_one_line() -> None:
     line = request("plugins.call", {"text": "a\nb"}, number=7)
     assert line.count(b"\n") == 1
     assert line.endswith(b"\n")
+
+
+def test_notifications_are_no_answers() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        lines = Lines(ours)
+        told = NOTIFICATION + b'"effects.changed","params":{}}\n'
+        answer = b'{"jsonrpc":"2.0","id":1,"result":0}\n'
+        for sent, count in (
+            (answer, 1),
+            (told, 0),
+            (told + answer + told + answer, 2),
+            (answer + told[:9], 1),
+            (told[9:] + answer[:20], 0),
+            (answer[20:], 1),
+        ):
+            theirs.sendall(sent)
+            assert lines.arrived() == count
