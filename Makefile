@@ -17,7 +17,7 @@ STRIDE ?= 7
 MINUTES ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help setup wasmer run test hostile crashes soak check platforms format generate examples bench bench-quick docs package lock clean
+.PHONY: help setup wasmer run test hostile crashes soak check platforms format generate examples sdk-rust bench bench-quick docs package lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -66,6 +66,13 @@ generate: $(VENV)/dev ## Write the generated files anew
 examples: $(VENV)/dev ## Rebuild the example modules and compare them with those checked in (needs Node.js)
 	$(BIN)/python examples/rebuild.py
 
+sdk-rust: ## Check and test the Rust SDK, and build its plugins for WebAssembly (needs Rust; sdk/rust/build-wasm.sh says how)
+	cd sdk/rust && { ! cargo fmt --version >/dev/null 2>&1 || cargo fmt --check; }
+	cd sdk/rust && { ! cargo clippy --version >/dev/null 2>&1 || cargo clippy --quiet --locked --workspace --all-targets -- --deny warnings; }
+	cd sdk/rust && cargo test --quiet --locked --workspace
+	cd sdk/rust && RUSTDOCFLAGS="--deny warnings" cargo doc --quiet --locked --no-deps --package timeline-studio-sdk --package timeline-studio-sdk-macros
+	sdk/rust/build-wasm.sh
+
 bench: .venv-bench/ready ## Measure everything against limits and peers, and fill docs/performance.md (minutes; SUBJECTS= measures only those)
 	.venv-bench/bin/python -m benchmarks $(if $(SUBJECTS),$(SUBJECTS),--write)
 
@@ -82,7 +89,7 @@ lock: $(VENV)/dev ## Write packaging/constraints.txt anew: the newest versions t
 	$(BIN)/python packaging/lock.py
 
 clean: ## Remove everything that can be made again
-	rm -rf $(VENV) .venv-bench .venv-wasmer benchmarks/results dist site build .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-bench .venv-wasmer benchmarks/results dist site build sdk/rust/target .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "plugind needs Python 3.11 or newer; none was found (set PYTHON=...)" >&2; exit 1; }

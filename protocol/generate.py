@@ -1,4 +1,4 @@
-"""Writes what is generated from the protocol package and checked in: ``protocol/schema/*.json`` and pages of ``docs``.
+"""Writes what is generated from the protocol package and checked in: schemas, pages of ``docs``, types of SDKs.
 
 python protocol/generate.py            write the files
 python protocol/generate.py --check    fail if they are not what would be written
@@ -14,6 +14,7 @@ from typing import Any, Final
 from plugind_protocol import manifest_schema, openrpc
 from plugind_protocol.host import document as host_document
 from plugind_protocol.host import page as host_page
+from plugind_protocol.host import rust as host_rust
 
 FOLDER: Final = Path(__file__).parent / "schema"
 DOCS: Final = Path(__file__).parent.parent / "docs"
@@ -22,7 +23,9 @@ FILES: Final[dict[str, Callable[[], dict[str, Any]]]] = {
     "manifest.schema.json": manifest_schema.document,
     "host.schema.json": host_document.document,
 }
+SDK: Final = Path(__file__).parent.parent / "sdk"
 PAGES: Final[dict[str, Callable[[], str]]] = {"host-api.md": host_page.page}
+SOURCES: Final[dict[str, Callable[[], str]]] = {"rust/timeline-studio-sdk/src/generated.rs": host_rust.source}
 
 
 def render(document: dict[str, Any]) -> str:
@@ -30,21 +33,23 @@ def render(document: dict[str, Any]) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def stale(folder: Path, docs: Path = DOCS) -> dict[Path, str]:
+def stale(folder: Path, docs: Path = DOCS, sdk: Path = SDK) -> dict[Path, str]:
     """Return the files that are missing or not what would be written, with what would be."""
     wanted = {folder / name: render(build()) for name, build in FILES.items()}
     wanted |= {docs / name: build() for name, build in PAGES.items()}
+    wanted |= {sdk / name: build() for name, build in SOURCES.items()}
     return {path: text for path, text in wanted.items() if not path.is_file() or path.read_text("utf-8") != text}
 
 
 def main(arguments: list[str]) -> int:
     """Write or check the files; return the exit status."""
-    parser = argparse.ArgumentParser(description="Generate protocol/schema and pages of docs.")
+    parser = argparse.ArgumentParser(description="Generate schemas, pages of docs and types of SDKs.")
     parser.add_argument("--check", action="store_true", help="write nothing; fail if a file is stale")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where the schemas lie")
     parser.add_argument("--docs", type=Path, default=DOCS, help="where the pages lie")
+    parser.add_argument("--sdk", type=Path, default=SDK, help="where the SDKs lie")
     options = parser.parse_args(arguments)
-    files = stale(options.folder, options.docs)
+    files = stale(options.folder, options.docs, options.sdk)
     if options.check:
         for path in files:
             sys.stderr.write(f"{path} is stale; run: python protocol/generate.py\n")

@@ -14,6 +14,8 @@ MAX_MESSAGE_BYTES: Final = 8 * 1024
 _MARK: Final = b" [cut]"
 _SILENT_SECONDS: Final = 0.05
 """For how long nothing is sent once messages are too many: then some go in one go, not each by itself."""
+_MAX_LAST_WORDS: Final = 400
+"""Bytes kept of the message that an error may repeat."""
 
 
 class Level(enum.IntEnum):
@@ -42,6 +44,13 @@ class Console:
         self._dropped = 0
         self._resume = 0.0  # messages are dropped until this time
         self._lines: dict[Level, bytes] = {}
+        self._last = b""
+
+    @property
+    def last_words(self) -> str:
+        """What the guest logged last in this call, if it was an error, on one line: mostly why it traps."""
+        text = self._last.decode("utf-8", "replace")
+        return "".join(one if one.isprintable() else " " for one in text).strip()
 
     def log(self, level: int, text: bytes, *, cut: bool = False) -> None:
         """Send one message.
@@ -51,6 +60,7 @@ class Console:
             text: At most `MAX_MESSAGE_BYTES` of it are sent; what is not UTF-8 is replaced.
             cut: Whether the caller has cut it already.
         """
+        self._last = text[:_MAX_LAST_WORDS] if level >= Level.ERROR else b""
         now = time.monotonic()
         if now < self._resume or not self._rate.take(now):
             if now >= self._resume:
@@ -78,6 +88,7 @@ class Console:
         """Send the lines that were begun and not ended, and how many messages were dropped."""
         while self._lines:
             self.log(*self._lines.popitem())
+        self._last = b""
         if self._dropped:
             self._report_dropped()
 

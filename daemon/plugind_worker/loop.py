@@ -211,6 +211,8 @@ class Worker:
     def _describe(self, error: PlugindError) -> bytes:
         """Encode an error with the plugin it is about."""
         launch = self._launch
+        if isinstance(error, Trap) and (words := self._console.last_words):
+            error.message = f"{error.message}: {words}"
         error.message = f"{launch.plugin_id} {launch.version}: {error.message}"
         error.data.plugin_id, error.data.version = launch.plugin_id, launch.version
         return msgspec.json.encode(error.to_object())

@@ -307,7 +307,7 @@ def test_the_checked_in_files_are_current() -> None:
 
 def test_stale_files_are_found_and_written_anew(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     generate = generator()
-    arguments = ["--folder", str(tmp_path / "new"), "--docs", str(tmp_path / "docs")]
+    arguments = ["--folder", str(tmp_path / "new"), "--docs", str(tmp_path / "docs"), "--sdk", str(tmp_path / "sdk")]
     assert generate.main([*arguments, "--check"]) == 1
     assert generate.main(arguments) == 0
     assert generate.main([*arguments, "--check"]) == 0

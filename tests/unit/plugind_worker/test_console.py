@@ -82,3 +82,23 @@ def test_what_is_too_much_is_dropped_and_goes_on_with_several_in_one_go(
     console.limit(10)
     console.log(2, b"y")
     assert recorder.sent[-2:] == [(-1, DROPPED.pack(9)), (2, b"y")]
+
+
+def test_last_words_are_those_of_this_call_if_they_are_an_error(console: Console) -> None:
+    assert not console.last_words
+    console.log(Level.ERROR, b"panicked at\x1b[1m src/lib.rs:7:1:\nno r\xff\xc3\xb6om")
+    assert console.last_words == "panicked at [1m src/lib.rs:7:1: no r\ufffd\u00f6om"
+    console.log(Level.INFO, b"went on")
+    assert not console.last_words
+    console.log(Level.ERROR, b"x" * 5000)
+    assert len(console.last_words) == 400
+    console.flush()
+    assert not console.last_words
+
+
+def test_last_words_are_kept_where_the_rate_drops_them(recorder: Any) -> None:
+    console = Console(recorder, recorder, per_second=1)
+    console.log(Level.INFO, b"one")
+    console.log(Level.ERROR, b"two")
+    assert len(recorder.sent) == 1
+    assert console.last_words == "two"
