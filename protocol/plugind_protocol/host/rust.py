@@ -210,7 +210,7 @@ def _struct(name: str, definitions: dict[str, Any], *, asked: bool, answered: bo
         lines += [f"    #[serde({', '.join(attributes)})]"] if attributes else []
         lines.append(f"    {visible} {field}: {kind},")
         enums += _enums(one, inner, visible)
-    derives = ("Default, " if asked and shown and _defaults(name, definitions) else "") + _DERIVES
+    derives = ("Default, " if asked and _defaults(name, definitions) else "") + _DERIVES
     closed = ["#[non_exhaustive]"] if answered and not asked else []
     text = [*_doc(schema.get("description", "")), f"#[derive({derives})]", '#[serde(rename_all = "camelCase")]']
     text += [*closed, f"{visible} struct {name} {{", *lines, "}", ""]

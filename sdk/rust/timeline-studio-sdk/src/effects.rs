@@ -91,11 +91,13 @@ impl Effects {
         id: impl Into<String>,
         definition: EffectDefinition,
     ) -> Result<EffectHandle> {
+        #[allow(clippy::needless_update)] // fields that the table gains have the host's defaults
         let wire = generated::EffectDefinition {
             id: id.into(),
             name: definition.name,
             category: definition.category,
             parameters: definition.parameters.iter().map(Parameter::wire).collect(),
+            ..Default::default()
         };
         let answer: EffectHandle = host::call("effects.register", &wire).await?;
         let registered = Rc::new(Registered {

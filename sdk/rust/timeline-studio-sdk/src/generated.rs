@@ -335,7 +335,7 @@ impl System {
 }
 
 /// Adds a clip.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Default, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct AddClip {
     /// What to add.
@@ -477,7 +477,7 @@ pub struct ClipChanges {
 }
 
 /// Names a clip.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Default, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ClipId {
     /// Id of the clip.
@@ -494,7 +494,7 @@ pub struct ClipUpdated {
 }
 
 /// Names a panel to close.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Default, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ClosePanel {
     /// As `ui.createPanel` answered.
@@ -588,7 +588,7 @@ pub struct EffectApplied {
 }
 
 /// What a plugin registers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Default, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct EffectDefinition {
     /// What clients call it; not empty.
@@ -632,7 +632,7 @@ pub struct EffectInstance {
 }
 
 /// One parameter of an effect, for the editor's controls.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Default, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct EffectParameter {
     /// Key in `params`.
@@ -682,7 +682,7 @@ pub(crate) enum EffectParameterType {
 }
 
 /// Tells others something.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Default, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct EmitEvent {
     /// Without the plugin's id: others see `pluginId/name`.
@@ -913,7 +913,7 @@ pub enum GenerateThumbnailFormat {
 }
 
 /// Asks about a media file.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Default, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct GetInfo {
     /// A path as for `file.read`; absolute paths and URLs need `media.read` without a scope.
@@ -921,7 +921,7 @@ pub(crate) struct GetInfo {
 }
 
 /// Names a value.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Default, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct GetValue {
     /// Its key.
@@ -1160,7 +1160,7 @@ pub enum ReadFileEncoding {
 }
 
 /// Removes a file, or a folder with nothing in it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Default, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RemoveFile {
     /// In the plugin's tree.
@@ -1168,7 +1168,7 @@ pub(crate) struct RemoveFile {
 }
 
 /// Removes a menu item of this plugin.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Default, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RemoveMenuItem {
     /// As it was added.
@@ -1176,7 +1176,7 @@ pub(crate) struct RemoveMenuItem {
 }
 
 /// Names a value to remove.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Default, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RemoveValue {
     /// Its key.
@@ -1202,7 +1202,7 @@ pub struct SelectedClips {
 }
 
 /// Stores a value.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Default, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SetValue {
     /// Its key.
@@ -1305,7 +1305,7 @@ pub enum ShowNotificationKind {
 }
 
 /// Asks about one file or folder.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Default, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct StatFile {
     /// In the plugin's tree.
@@ -1324,7 +1324,7 @@ pub struct StoredValue {
 }
 
 /// Subscribes to events.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Default, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SubscribeEvent {
     /// A name, or a pattern: `*` stands for one part, `**` for any number of parts. A plugin's events are `pluginId/name`; names without `/` are the editor's.
@@ -1432,7 +1432,7 @@ pub enum TrackKind {
 }
 
 /// Ends a subscription.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Default, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Unsubscribe {
     /// As it was given to `events.on`.
@@ -1440,7 +1440,7 @@ pub(crate) struct Unsubscribe {
 }
 
 /// Changes a clip.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Default, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct UpdateClip {
     /// The clip to change.

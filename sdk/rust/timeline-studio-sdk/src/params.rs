@@ -101,6 +101,7 @@ impl Parameter {
             Self::Text { .. } => (EffectParameterType::String, None, None),
         };
         let choices = if let Self::Choice { choices, .. } = self { choices.clone() } else { Vec::new() };
+        #[allow(clippy::needless_update)] // fields that the table gains have the host's defaults
         EffectParameter {
             name: self.name().into(),
             r#type: Some(kind),
@@ -109,6 +110,7 @@ impl Parameter {
             max,
             choices,
             label: String::new(),
+            ..Default::default()
         }
     }
 }
