@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,27 @@ async def test_the_tutorial_is_what_happens(client: AsyncClient, daemon: Daemon,
 async def test_pixels_are_inverted(client: AsyncClient, probe: str) -> None:
     noise = rng.integers(0, 256, (180, 321, 4), dtype=np.uint8)
     assert (await process(client, probe, "invert", noise) == reference.invert(noise)).all()
+
+
+async def test_a_stateless_effect_is_run_by_several_workers(client: AsyncClient, probe: str) -> None:
+    parallel = {effect.effect_id: effect.parallel for effect in await client.effects_list(probe)}
+    assert parallel == {"invert": True, "keeper": False, "choosy": False}
+    noise = rng.integers(0, 256, (360, 640, 4), dtype=np.uint8)
+    window = await client.frames_open(probe, width=640, height=360, slots=8)
+    with FrameBuffers(window) as buffers:
+        for slot in range(4):
+            buffers.array(slot)[...] = noise + slot
+        workers = 1
+        with anyio.fail_after(20):
+            while workers < 2:
+                async with anyio.create_task_group() as group:
+                    for slot in range(4):
+                        frame = FrameRef(window_id=window.window_id, input=slot, output=slot + 4)
+                        group.start_soon(partial(client.effects_process, probe, "invert", frame=frame))
+                for slot in range(4):
+                    assert (buffers.array(slot + 4) == reference.invert(noise + slot)).all()
+                (metrics,) = (await client.daemon_metrics()).plugins
+                workers = metrics.workers
 
 
 async def test_errors_of_an_effect_have_their_code_and_words(client: AsyncClient, probe: str) -> None:

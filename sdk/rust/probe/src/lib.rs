@@ -115,6 +115,8 @@ async fn effect(api: PluginAPI, name: &str, processor: impl EffectProcessor) -> 
 struct Invert;
 
 impl EffectProcessor for Invert {
+    const PARALLEL: bool = true;
+
     async fn process(&self, input: VideoFrame, _params: Parameters) -> Result<VideoFrame> {
         input.map_pixels(|[r, g, b, a]: [u8; 4]| [255 - r, 255 - g, 255 - b, a])
     }

@@ -26,6 +26,11 @@ use crate::{executor, host};
 /// }
 /// ```
 pub trait EffectProcessor: 'static {
+    /// Whether what it makes of a frame depends on nothing but that frame, its parameters and its time, and it asks the host
+    /// for nothing. Frames may then be run by several workers at once. Such a worker runs [`on_load`](crate::on_load) and
+    /// not `main`: register the effect there.
+    const PARALLEL: bool = false;
+
     /// Makes a frame of a frame: see [`VideoFrame`] for how to do so without copies.
     ///
     /// The editor waits: what is awaited in here has to be there at once, as all host calls are. An error reaches the
@@ -36,6 +41,9 @@ pub trait EffectProcessor: 'static {
 
 /// An [`EffectProcessor`] behind a pointer. Every processor is one: `Box::new(MyEffect)` is all there is to do.
 pub trait BoxedProcessor: 'static {
+    /// [`EffectProcessor::PARALLEL`].
+    fn parallel(&self) -> bool;
+
     /// Processes a frame.
     fn process_boxed<'a>(
         &'a self,
@@ -45,6 +53,10 @@ pub trait BoxedProcessor: 'static {
 }
 
 impl<T: EffectProcessor> BoxedProcessor for T {
+    fn parallel(&self) -> bool {
+        T::PARALLEL
+    }
+
     fn process_boxed<'a>(
         &'a self,
         input: VideoFrame,
@@ -97,6 +109,7 @@ impl Effects {
             name: definition.name,
             category: definition.category,
             parameters: definition.parameters.iter().map(Parameter::wire).collect(),
+            parallel: definition.processor.parallel(),
             ..Default::default()
         };
         let answer: EffectHandle = host::call("effects.register", &wire).await?;
