@@ -3,7 +3,7 @@
 The daemon has one event loop. A client that asks ten thousand times in one breath, or a worker that logs without end,
 must not keep it from everybody else. Sources of work look at the clock, stop when their slice is over, and wait here;
 in each turn of the loop one slice is given out, to all that wait in rotation. Between the turns the loop serves
-whoever has just come with little.
+whoever has just come with little; as long as somebody does, slices are short.
 """
 
 import asyncio
@@ -14,6 +14,11 @@ from typing import Final
 
 SLICE_SECONDS: Final = 0.0003
 """What is done at once: some ten messages of a client, or a hundred lines of a log."""
+
+SHORT_SECONDS: Final = 0.0001
+"""The same while somebody comes with little: he waits for two or three of them, and they cost a third more."""
+_QUIET_SECONDS: Final = 0.05
+"""For how long slices stay short."""
 
 Work = Callable[[float], bool]
 """Works until a moment (of `now`), at least one step; returns whether there is more to do now."""
@@ -26,18 +31,27 @@ class Pace:
     """Those that wait for their next slice.
 
     Args:
-        slice_seconds: How long one turn of the loop is spent on them, together.
+        slice_seconds: How long one turn of the loop is spent on them, together, at most.
     """
 
     def __init__(self, *, slice_seconds: float = SLICE_SECONDS) -> None:
-        self.slice_seconds = slice_seconds
+        self.crowded = 0
+        """Clients that wait; they keep count themselves."""
+        self._slices = (slice_seconds, min(slice_seconds, SHORT_SECONDS))
+        self._slice_seconds = slice_seconds
+        self._short_until = 0.0
         self._waiting: deque[Work] = deque()
         self._loop = asyncio.get_running_loop()
         self._called = False
 
     def begin(self) -> float:
         """Return until when somebody may work who begins now."""
-        return now() + self.slice_seconds
+        return now() + self._slice_seconds
+
+    def hurry(self) -> None:
+        """Note that a client has come with little while others wait with plenty."""
+        self._short_until = now() + _QUIET_SECONDS
+        self._slice_seconds = self._slices[1]
 
     def wait(self, work: Work) -> None:
         """Let somebody go on in one of the next turns, and again for as long as it says that there is more.
@@ -56,6 +70,8 @@ class Pace:
     def _turn(self) -> None:
         self._called = False
         until = self.begin()
+        if until > self._short_until:
+            self._slice_seconds = self._slices[0]
         try:
             while self._waiting:
                 work = self._waiting.popleft()

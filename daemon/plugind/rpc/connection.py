@@ -131,6 +131,8 @@ class Connection(asyncio.Protocol):
         if self._transport.is_closing():
             return
         if not (self._waiting or self._unread or self._pieces or self._outbox.full):
+            if self._pace.crowded and not self._in_flight:
+                self._pace.hurry()
             line = self._decoder.whole_line(data)
             if line is not None and self._incoming.take_usual(line, self._answer):
                 return
@@ -230,10 +232,13 @@ class Connection(asyncio.Protocol):
 
     def _wait(self) -> None:
         self._waiting = True
+        self._pace.crowded += 1
         self._pace.wait(self._turn)
 
     def _turn(self, until: float) -> bool:
         self._waiting = self._work(until)
+        if not self._waiting:
+            self._pace.crowded -= 1
         return self._waiting
 
     def _work(self, until: float) -> bool:

@@ -23,6 +23,10 @@ _AHEAD: Final = 16
 """Calls sent before the running one is answered, so that the worker never waits for the supervisor."""
 _REFILL: Final = 8
 """Calls that are left of them when more are sent, all in one write."""
+_AHEAD_SHARED: Final = 4
+"""The same while several call: whoever calls seldom waits behind all of these."""
+_SHARED_SECONDS: Final = 0.1
+"""For how long calls of one are taken for those of several, once there were."""
 _AHEAD_BYTES: Final = 256 * 1024
 """At most this much is sent ahead."""
 _SOONEST_SECONDS: Final = 0.001
@@ -70,6 +74,9 @@ class Calls:
         self._number = 0
         self._sent: deque[Call] = deque()  # in order: the first one runs
         self._sent_bytes = 0
+        self._ahead = _AHEAD
+        self._lane: int | None = None  # who called last
+        self._shared_until = 0.0
         self._queue: Queue[Call] = Queue()
         self._look_at = math.inf  # when the timer fires
         self._timer: asyncio.TimerHandle | None = None
@@ -106,6 +113,12 @@ class Calls:
         self._number = number = self._number % 0xFFFFFFFF + 1
         message = encode(kind, number, body) if name is None else encode_named(kind, number, name, body)
         call = Call(number, kind, message, label, lane, now(), timeout, self._give_up)
+        if lane != self._lane and lane is not None:
+            if self._lane is not None:
+                self._ahead, self._shared_until = _AHEAD_SHARED, call.began + _SHARED_SECONDS
+            self._lane = lane
+        elif self._ahead != _AHEAD and call.began > self._shared_until:
+            self._ahead = _AHEAD
         if call.due < self._look_at:
             self._look_later(call.due, call.began)
         if self._queue.length or not self._may_send(message):
@@ -187,7 +200,7 @@ class Calls:
 
     def _may_send(self, message: bytes) -> bool:
         sent = self._sent
-        return not sent or (len(sent) < _AHEAD and self._sent_bytes + len(message) <= _AHEAD_BYTES)
+        return not sent or (len(sent) < self._ahead and self._sent_bytes + len(message) <= _AHEAD_BYTES)
 
     def _send(self, call: Call) -> None:
         if self.running is None:

@@ -78,3 +78,30 @@ async def test_a_source_that_fails_does_not_stop_the_others() -> None:
 async def test_a_slice_ends_in_the_future() -> None:
     before = clock.now()
     assert before < Pace(slice_seconds=1).begin() <= clock.now() + 1
+
+
+async def test_slices_are_short_while_somebody_comes_with_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = 100.0
+    monkeypatch.setattr(clock, "now", lambda: at)
+    pace = Pace(slice_seconds=1)
+    until: list[float] = []
+
+    def work(end: float) -> bool:
+        nonlocal at
+        until.append(end - at)
+        at += 1
+        return len(until) < 3
+
+    pace.hurry()
+    assert pace.begin() - at == pytest.approx(clock.SHORT_SECONDS)
+    pace.wait(work)
+    while len(until) < 3:
+        await asyncio.sleep(0)
+    assert until[0] == pytest.approx(clock.SHORT_SECONDS)
+    assert until[-1] == pytest.approx(1)
+
+
+async def test_no_slice_gets_longer_by_hurry() -> None:
+    pace = Pace(slice_seconds=0)
+    pace.hurry()
+    assert pace.begin() <= clock.now()

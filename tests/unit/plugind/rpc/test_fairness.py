@@ -75,6 +75,36 @@ async def test_a_request_of_somebody_else_comes_between(path: Path, flood: bytes
         tasks.cancel_scope.cancel()
 
 
+class Noting(Pace):
+    """Counts how often it is told that somebody has come with little."""
+
+    hurried = 0
+
+    def hurry(self) -> None:
+        self.hurried += 1
+        super().hurry()
+
+
+async def test_who_comes_with_little_is_noted_while_others_flood(path: Path) -> None:
+    pace = Noting(slice_seconds=0)
+    async with (
+        wire(path, hot={"plugins.call": Answering()}, pace=pace),
+        RawClient(path) as flooding,
+        RawClient(path) as other,
+    ):
+        await other.call("plugins.call", {"pluginId": "p", "function": "f"})
+        flooding.writer.write(FLOODS["requests"])
+        await flooding.read()
+        assert pace.hurried == 0
+        await other.call("plugins.call", {"pluginId": "p", "function": "f"}, id=2)
+        assert pace.hurried == 1
+        for _ in range(MANY - 1):
+            await flooding.read()
+        assert pace.crowded == 0
+        await other.call("plugins.call", {"pluginId": "p", "function": "f"}, id=3)
+        assert pace.hurried == 1
+
+
 async def test_a_flood_is_answered_whole_and_in_order(path: Path) -> None:
     async with wire(path, hot={"plugins.call": Answering()}, pace=Pace(slice_seconds=0)), RawClient(path) as client:
         client.writer.write(FLOODS["requests"])

@@ -305,6 +305,23 @@ async def test_callers_take_turns_and_what_is_ours_keeps_its_place(bench: Bench)
     await asyncio.gather(first, *many, one, hook)
 
 
+async def test_fewer_calls_are_sent_ahead_where_several_call(bench: Bench) -> None:
+    """A worker gets 16 before it has answered any; 4 where somebody else has called just before."""
+    for lane, ahead in ((1, 16), (2, 4)):
+        calls = [bench.worker.call("f", b"null", timeout=LONG, lane=lane) for _ in range(ahead + 4)]
+        sent = [await bench.peer.next()]
+        sent += bench.peer.waiting
+        bench.peer.waiting.clear()
+        assert len(sent) == ahead
+        for _, number, _ in sent:
+            bench.peer.say(Kind.RESULT, number, b"1")
+        for _ in range(4):
+            _, number, _ = await bench.peer.next()
+            bench.peer.say(Kind.RESULT, number, b"1")
+        for call in calls:
+            assert await call == b"1"
+
+
 async def test_who_waits_for_most_gives_way_when_the_queue_is_full(bench: Bench) -> None:
     running = bench.worker.call("running", b'"%b"' % (b"x" * 300_000), timeout=LONG, lane=1)
     many = [bench.worker.call("f", b"null", timeout=LONG, lane=1) for _ in range(4)]
