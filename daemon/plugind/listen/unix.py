@@ -10,6 +10,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -116,7 +117,12 @@ class UnixServer:
         sock.settimeout(0)
         task = self._loop.create_task(self._hand_over(sock))
         self._handovers.add(task)
-        task.add_done_callback(self._handovers.discard)
+        task.add_done_callback(partial(self._handed_over, sock))
+
+    def _handed_over(self, sock: socket.socket, task: "asyncio.Task[object]") -> None:
+        self._handovers.discard(task)
+        if task.cancelled():  # perhaps before it began
+            sock.close()
 
     async def _hand_over(self, sock: socket.socket) -> None:
         try:
