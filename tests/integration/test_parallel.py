@@ -57,7 +57,7 @@ class Frames:
 
     async def reinforced(self) -> set[int]:
         """Keep the plugin busy until a second worker is there; return the pids of both, the plugin's own first."""
-        with anyio.fail_after(20):
+        with anyio.fail_after(40):
             while await self.workers() < 2:
                 await self.together((0, 1), (2, 3), (4, 5), wrong="wait")
         assert self.errors == []
@@ -249,11 +249,11 @@ async def test_idle_helpers_end_and_the_count_is_bounded(
     start: Callable[..., Daemon], plugins: Path, tmp_path: Path
 ) -> None:
     settings = tmp_path / "plugind.toml"
-    settings.write_text("[supervision]\nparallel_workers = 64\nparallel_idle_seconds = 0.2\n")
+    settings.write_text("[supervision]\nparallel_workers = 64\nparallel_idle_seconds = 0.5\n")
     daemon = start("--config", str(settings))
     async with AsyncClient.connect(daemon.socket) as client, opened(client, daemon, plugins) as frames:
         assert len(await frames.reinforced()) <= len(os.sched_getaffinity(0))
-        with anyio.fail_after(10):
+        with anyio.fail_after(20):
             while await frames.workers() > 1 or await frames.pids() != {await frames.own()}:
                 await anyio.lowlevel.checkpoint()
         await frames.reinforced()
