@@ -7,9 +7,10 @@ whoever has just come with little; as long as somebody does, slices are short.
 """
 
 import asyncio
+import contextlib
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 SLICE_SECONDS: Final = 0.0003
@@ -43,6 +44,28 @@ class Pace:
         self._waiting: deque[Work] = deque()
         self._loop = asyncio.get_running_loop()
         self._called = False
+        self.slicing = False
+        """Whether somebody works on a slice of much: what is written now is best written together, `at_end` of it."""
+        self._at_end: list[Callable[[], None]] = []
+
+    @contextlib.contextmanager
+    def slice(self) -> Iterator[None]:
+        """Work on a slice; what was to be done at its end is done when the block ends."""
+        self.slicing = True
+        try:
+            yield
+        finally:
+            self.slicing = False
+            while self._at_end:
+                self._at_end.pop()()
+
+    def at_end(self, flush: Callable[[], None]) -> None:
+        """Call back once when this slice is over.
+
+        Args:
+            flush: Must not raise.
+        """
+        self._at_end.append(flush)
 
     def begin(self) -> float:
         """Return until when somebody may work who begins now."""

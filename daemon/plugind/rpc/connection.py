@@ -247,8 +247,9 @@ class Connection(asyncio.Protocol):
         Returns:
             Whether there is more to do now.
         """
-        while not (self._outbox.full or self._transport.is_closing()) and self._step() and now() < until:
-            pass
+        with self._pace.slice():
+            while not (self._outbox.full or self._transport.is_closing()) and self._step() and now() < until:
+                pass
         more = self._has_more
         if not more and not self._outbox.full:
             self._read(now=True)

@@ -44,6 +44,7 @@ class Channel(asyncio.Protocol):
         self._unread: deque[tuple[int, int, bytes]] = deque()
         self._waiting = False  # at the pace, or for its rest to be over
         self._rest_seconds = 0.0
+        self._gathered: list[bytes] = []  # to be written at the end of the slice
         self._ended = False
         self._fault: str | None = None
         if control is not None:
@@ -71,9 +72,19 @@ class Channel(asyncio.Protocol):
         self.write(encode(kind, call, body))
 
     def write(self, message: bytes) -> None:
-        """Send one message that is framed already."""
-        if self._transport is not None:
+        """Send one message that is framed already; with others, where several are on their way (`Pace.slicing`)."""
+        if self._pace.slicing:
+            if not self._gathered:
+                self._pace.at_end(self._flush)
+            self._gathered.append(message)
+        elif self._transport is not None:
             self._transport.write(message)
+
+    def _flush(self) -> None:
+        data = b"".join(self._gathered)
+        self._gathered.clear()
+        if self._transport is not None:
+            self._transport.write(data)
 
     def order(self, order: Order, number: int, descriptor: int | None = None) -> bool:
         """Send one order out of band.

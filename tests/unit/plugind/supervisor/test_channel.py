@@ -124,3 +124,25 @@ async def test_a_worker_that_is_given_a_rest_says_the_remainder_later(lines: Lin
     other.worker.send(LINE)
     await worker.hear(3)
     assert sorted(lines.heard[:3]) == ["other", "worker", "worker"]
+
+
+async def test_what_is_sent_in_a_slice_is_written_together_and_alone_at_once() -> None:
+    pace = Pace()
+    line = await Line("a", []).open(pace)
+    line.worker.setblocking(False)
+    line.channel.send(Kind.CALL, 1, b"alone")
+    assert line.worker.recv(1000) == encode(Kind.CALL, 1, b"alone")
+    with pace.slice():
+        for number in (2, 3):
+            line.channel.send(Kind.CALL, number, b"x")
+        with pytest.raises(BlockingIOError):
+            line.worker.recv(1000)
+    assert line.worker.recv(1000) == encode(Kind.CALL, 2, b"x") + encode(Kind.CALL, 3, b"x")
+    line.channel.send(Kind.CALL, 4)
+    assert line.worker.recv(1000) == encode(Kind.CALL, 4)
+    with pace.slice():
+        line.channel.send(Kind.CALL, 5)
+        line.channel.close()
+        await line.lost.wait()
+    assert line.worker.recv(1000) == b""
+    line.worker.close()
