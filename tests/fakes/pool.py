@@ -36,6 +36,7 @@ class FakeWorker:
         self.hooks: list[str] = []
         self.calls: set[asyncio.Future[None]] = set()
         self.idle = True
+        self.unanswered = 0
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._pool = pool
         self._owner = owner

@@ -310,6 +310,7 @@ class Runtime:
                 worker, self.worker = self.worker, None
                 if worker is not None:
                     await self._finish(worker, drain=self._environment.drain, active=running is State.ACTIVE)
+                await self.crew.dismiss()  # they run the version before
                 runs = installed.record.enabled and quarantine is None
                 self._before, tried = before, None
                 try:
@@ -515,7 +516,8 @@ class Runtime:
         worker, self.worker = self.worker, None
         if worker is not None:
             await self._finish(worker, hook_timeout=hook_timeout)
-        self._environment.forget(self.plugin_id)  # what a worker that was lost has left
+        await self.crew.dismiss()  # what a worker that was lost has left, as below
+        self._environment.forget(self.plugin_id)
         if self.state is not State.INSTALLED and self.crashes.quarantine is None:
             self._go(State.INSTALLED, reason)
 
