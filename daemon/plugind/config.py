@@ -81,6 +81,7 @@ class Supervision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     max_restarts: int = 3
     restart_window_seconds: float = 300.0
     backoff_first_seconds: float = 0.1
+    """Before the second restart within the window; the first is at once, each further one waits twice as long."""
     backoff_max_seconds: float = 30.0
     health_interval_seconds: Annotated[float, Meta(gt=0)] = 10.0
     """After so long without a call, a worker is asked once whether it still answers."""

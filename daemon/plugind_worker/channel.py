@@ -31,6 +31,8 @@ class Channel:
         self._receive, self._send = sock.recv, sock.sendall
         self._rest = b""  # bytes received after the last whole message
         self._kept: collections.deque[Message] = collections.deque()
+        self.large = False
+        """Whether messages came that do not fit into one read: what took them in may be left behind."""
 
     def receive(self) -> Message:
         """Return the next message: a kept one if there is one, else wait for the socket.
@@ -88,6 +90,7 @@ class Channel:
         return data
 
     def _read_body(self, head: bytes, length: int) -> bytes:
+        self.large = True
         body = bytearray(length)
         body[: len(head)] = head
         view, filled = memoryview(body), len(head)

@@ -199,7 +199,9 @@ class Worker:
         return Kind.RESULT, b"null"
 
     def _park(self, _body: bytes) -> Answer:
-        heap.give_back()
+        if self._channel.large:  # otherwise looking for what is free takes more memory than it gives back
+            self._channel.large = False
+            heap.give_back()
         return Kind.RESULT, b"null"
 
     def _limit(self, body: bytes) -> Answer:

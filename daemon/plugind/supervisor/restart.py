@@ -10,6 +10,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """Restarts within the window before the version is given up."""
     window_seconds: float = 300.0
     backoff_first_seconds: float = 0.1
+    """Before the second restart within the window; the first is at once, each further one waits twice as long."""
     backoff_max_seconds: float = 30.0
 
 
@@ -62,5 +63,7 @@ def after_release(crashes: list[float], *, policy: Policy) -> Restart:
 
 
 def _pause(crashes: int, policy: Policy) -> float:
-    doubled: float = policy.backoff_first_seconds * 2 ** (crashes - 1)
+    if crashes < 2:
+        return 0.0  # once may be chance, and somebody waits
+    doubled: float = policy.backoff_first_seconds * 2 ** (crashes - 2)
     return min(doubled, policy.backoff_max_seconds)
