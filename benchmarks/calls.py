@@ -34,9 +34,9 @@ def calls(setting: Setting) -> Iterator[Finding]:
         yield from _throughput(setting, hosted, stack)
 
 
-def echo(plugin: str = "probe") -> bytes:
+def echo(plugin: str = "probe", *, number: int = 1) -> bytes:
     """Return the request that is timed."""
-    return request("plugins.call", {"pluginId": plugin, "function": "echo", "args": PAYLOAD})
+    return request("plugins.call", {"pluginId": plugin, "function": "echo", "args": PAYLOAD}, number=number)
 
 
 def _hosted(method: str, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,17 +112,19 @@ def _latency_rows(own: Sample, peers: Mapping[str, Sample | Missing]) -> Iterato
 def _throughput(setting: Setting, hosted: Hosted, stack: ExitStack) -> Iterator[Finding]:
     folders = stack.enter_context(copies(PROBE, PLUGINS))
     hosted.install(*folders)
-    line, many = echo(), [echo(folder.name) for folder in folders]
-    for warm in many:
+    # More numbers than are in flight: a request whose number is in use would only be refused.
+    one = [echo(number=number) for number in range(4 * IN_FLIGHT)]
+    many = [echo(folders[number % PLUGINS].name, number=number) for number in range(4 * IN_FLIGHT)]
+    for warm in many[:PLUGINS]:
         hosted.lines.exchange(warm)
     limit, remote = present(stack, relay()), present(stack, rpyc_echo())
     count = setting.runs(8000, 500)
     rates: dict[str, Callable[[], float]] = {
-        "one": lambda: hosted.lines.per_second(line, in_flight=IN_FLIGHT, count=count),
+        "one": lambda: hosted.lines.per_second(*one, in_flight=IN_FLIGHT, count=count),
         "eight": lambda: hosted.lines.per_second(*many, in_flight=IN_FLIGHT, count=count),
     }
     if not isinstance(limit, Missing):
-        rates["relay"] = lambda: limit.per_second(line, in_flight=IN_FLIGHT, count=count)
+        rates["relay"] = lambda: limit.per_second(*one, in_flight=IN_FLIGHT, count=count)
     if not isinstance(remote, Missing):
         text = json.dumps(PAYLOAD)
         rates["rpyc"] = lambda: remote.per_second(text, in_flight=IN_FLIGHT, count=count // 4)

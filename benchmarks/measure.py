@@ -14,6 +14,8 @@ SECONDS: Final = 60.0
 """Patience with one answer."""
 NOTIFICATION: Final = b'{"jsonrpc":"2.0","method":'
 """How plugind begins a notification; an answer begins otherwise."""
+ERROR: Final = b',"error":{"code":'
+"""How plugind says that a request failed."""
 STEPS: Final = 200
 """Of the quantiles that are kept of a sample."""
 
@@ -120,12 +122,15 @@ class Lines:
 
         Raises:
             ConnectionError: The other end has closed.
+            RuntimeError: An answer is an error, which is quicker than what is measured.
         """
         part = self._sock.recv(LARGEST)
         if not part:
             raise ConnectionError("the other end has closed the connection")
         whole, newline, self._begun = (self._begun + part).rpartition(b"\n")
         whole = newline + whole + newline
+        if (error := whole.find(ERROR)) >= 0:
+            raise RuntimeError(f"answered with an error: {whole[error : error + 200]!r}")
         return max(0, whole.count(b"\n") - 1) - whole.count(b"\n" + NOTIFICATION)
 
     def exchange(self, line: bytes) -> bytes:

@@ -104,3 +104,12 @@ def test_notifications_are_no_answers() -> None:
         ):
             theirs.sendall(sent)
             assert lines.arrived() == count
+
+
+def test_an_answer_that_is_an_error_is_not_taken_for_one() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        lines = Lines(ours)
+        theirs.sendall(b'{"jsonrpc":"2.0","id":1,"error":{"code":-32600,"message":"in use"}}\n')
+        with pytest.raises(RuntimeError, match="in use"):
+            lines.arrived()
