@@ -24,6 +24,7 @@ DEFINITIONS: dict[str, dict[str, Any]] = {
         "id": "grade",
         "name": "Colour grade",
         "category": "Color",
+        "parallel": True,
         "parameters": [
             parameter("lift", 0, -0.5, 0.5),
             parameter("gamma", 1, 0.1, 4),
@@ -35,9 +36,10 @@ DEFINITIONS: dict[str, dict[str, Any]] = {
         "id": "blur",
         "name": "Gaussian blur",
         "category": "Blur",
+        "parallel": True,
         "parameters": [parameter("radius", 5, 0, 100)],
     },
-    "invert": {"id": "invert", "name": "Invert", "category": "Color", "parameters": []},
+    "invert": {"id": "invert", "name": "Invert", "category": "Color", "parallel": True, "parameters": []},
 }
 
 all_effects = pytest.mark.parametrize("name", DEFINITIONS)

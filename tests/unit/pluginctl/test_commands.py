@@ -62,7 +62,15 @@ STATUS: dict[str, Any] = {
 METRICS: dict[str, Any] = {
     "plugins": [
         {field.encode_name: 0 for field in msgspec.structs.fields(m.PluginMetrics)}
-        | {"pluginId": name, "state": "active", "pid": 5, "cpuPercent": cpu, "memoryBytes": 3 << 20, "calls": 10}
+        | {
+            "pluginId": name,
+            "state": "active",
+            "pid": 5,
+            "cpuPercent": cpu,
+            "memoryBytes": 3 << 20,
+            "calls": 10,
+            "rest": None,
+        }
         | {"errors": 1, "frames": 4, "p50Us": 120.0, "p99Us": 2500.0, "frameUs": 340.0}
         for name, cpu in (("calm", 0.5), ("busy", 99.0))
     ],
