@@ -76,7 +76,7 @@ async def soak(daemon: Daemon, folder: Path, seconds: float) -> Seen:
     async with AsyncClient.connect(daemon.socket, name="soak") as client:
         callable_ids, frame_ids = await _install(client, folder)
         loads = [Load(daemon.socket, callable_ids, frame_ids, counts=counts, seed=number) for number in range(CLIENTS)]
-        rest_before = watch.sample()
+        rest_before = await _settled(watch)
         async with anyio.create_task_group() as loading:
             for load in loads:
                 loading.start_soon(_run, load)
@@ -128,6 +128,15 @@ async def _answers(client: AsyncClient, plugin: str) -> bool:
             else:
                 return True
     return False
+
+
+async def _settled(watch: Watch) -> Sample:
+    """Wait until as many processes as ever are there: a worker is forked ahead once nothing was loaded for a while."""
+    last = [watch.sample()]
+    while len(last) < 5 or len({sample.processes for sample in last[-5:]}) > 1:
+        await anyio.sleep(0.2)
+        last.append(watch.sample())
+    return last[-1]
 
 
 async def _at_rest(watch: Watch, before: Sample) -> Sample:
