@@ -16,8 +16,8 @@ from typing import Final
 import msgspec
 
 from plugind_protocol import sockets
+from plugind_protocol.worker import OPENED, Join, Left
 from plugind_protocol.worker import House as Order
-from plugind_protocol.worker import Join, Left
 from plugind_worker import control
 from plugind_worker.channel import ChannelClosedError
 from plugind_worker.engine.base import Engine
@@ -67,6 +67,7 @@ class House:
         guests = _threads(self._order.rooms, stack=_STACK_BYTES, name="guest")
         controls = _threads(self._order.rooms, stack=control.STACK_BYTES, name="control")
         lockdown.apply(Stage.LAST)
+        _tell(self._door, Left(OPENED, 0))
         while (joining := self._receive()) is not None:
             join, descriptors = joining
             guests.put(_Stay(self._engine, self._door, join, descriptors, lockdown=lockdown, spawn=controls.put).run)
@@ -116,10 +117,7 @@ class _Stay:
             status = 0
         except Exception:  # noqa: S110  # the status says it; there is nowhere else to write it to
             pass
-        try:
-            self._door.send(msgspec.json.encode(Left(self._join.number, status)))
-        except (BrokenPipeError, ConnectionResetError):
-            os._exit(0)  # the supervisor is gone
+        _tell(self._door, Left(self._join.number, status))
 
     def _live(self) -> None:
         messages, orders, artefact = self._descriptors
@@ -138,6 +136,13 @@ class _Stay:
             pass  # while it was starting
         finally:
             worker.close()
+
+
+def _tell(door: socket.socket, left: Left) -> None:
+    try:
+        door.send(msgspec.json.encode(left))
+    except (BrokenPipeError, ConnectionResetError):
+        os._exit(0)  # the supervisor is gone
 
 
 def _stream(descriptor: int) -> socket.socket:

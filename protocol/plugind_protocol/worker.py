@@ -175,6 +175,10 @@ class Join(msgspec.Struct):
     launch: Launch
 
 
+OPENED: Final = 0
+"""Number in a `Left` that is no plugin's: the shared process has set its limits, is confined, and takes plugins."""
+
+
 class Left(msgspec.Struct):
     """A plugin of a shared process has ended, and nothing of it is left there."""
 

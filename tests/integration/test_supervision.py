@@ -191,9 +191,12 @@ async def test_an_active_plugin_is_active_again_after_a_crash(client: AsyncClien
     assert info.pid is not None
     os.kill(info.pid, signal.SIGKILL)
     with anyio.fail_after(5):
-        while (await client.get_state("probe")) != State.ERROR:
+        while (await client.get_plugin("probe")).pid == info.pid:
             pass
     assert await client.call_plugin("probe", "hooks") == ["lifecycle.load", "lifecycle.activate", "main"]
+    with anyio.fail_after(5):
+        while (await client.get_state("probe")) != State.ACTIVE:
+            pass
     assert (await client.get_plugin("probe")).state == State.ACTIVE
 
 
@@ -205,7 +208,7 @@ async def test_a_zygote_that_is_killed_is_replaced(client: AsyncClient, daemon: 
     (zygote,) = psutil.Process(daemon.process.pid).children()
     zygote.kill()
     with anyio.fail_after(5):
-        while (await client.get_state("probe")) != State.ERROR:
+        while (await client.get_plugin("probe")).pid == info.pid:
             pass
     assert await client.call_plugin("probe", "echo", args=1) == 1
     assert not alive(info.pid)

@@ -16,7 +16,7 @@ from plugind.supervisor.zygote import Child
 from plugind_protocol import sockets
 from plugind_protocol.errors import WorkerCrashed
 from plugind_protocol.manifest import Limits
-from plugind_protocol.worker import Join, Launch, Left
+from plugind_protocol.worker import OPENED, Join, Launch, Left
 
 ROOMS: Final = 8
 """How many plugins one process takes; a publisher with more gets another."""
@@ -126,6 +126,8 @@ class House:
         self._spent_seconds = 0.0
         self._because_of: Tenant | None = None
         self._loop = asyncio.get_running_loop()
+        self.opened: asyncio.Future[None] = self._loop.create_future()
+        """Done when the process has set its own limits, which are moved with every plugin from then on, or is gone."""
         door.setblocking(False)  # noqa: FBT003  # the standard library wants it so
         self._loop.add_reader(door.fileno(), self._readable)
         child.exited.add_done_callback(lambda _: self._ended())
@@ -225,7 +227,14 @@ class House:
             _log.error("shared process broke the protocol", pid=self.pid, error=str(exc))
             self._child.signal(ends.KILL)
             return
-        self._leave(left.number, left.status)
+        if left.number == OPENED:
+            self._open()
+        else:
+            self._leave(left.number, left.status)
+
+    def _open(self) -> None:
+        if not self.opened.done():
+            self.opened.set_result(None)
 
     def _leave(self, number: int, status: int) -> None:
         tenant = self._tenants.pop(number, None)
@@ -243,6 +252,7 @@ class House:
 
     def _close(self) -> None:
         """Take nobody any more; an empty process ends by that."""
+        self._open()
         if self._door is None:
             return
         self._loop.remove_reader(self._door.fileno())

@@ -233,6 +233,8 @@ class Pool:
             raise
         house = House(child, ours, grace_seconds=self._timings.kill_grace, on_closed=houses.remove)
         houses.append(house)
+        with anyio.move_on_after(self._timings.load):
+            await asyncio.shield(house.opened)
         return house
 
     async def _until_ready(self, worker: Worker) -> None:
