@@ -37,6 +37,8 @@ class FakeWorker:
         self.calls: set[asyncio.Future[None]] = set()
         self.idle = True
         self.unanswered = 0
+        self.given = 0
+        self.parked = False
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._pool = pool
         self._owner = owner

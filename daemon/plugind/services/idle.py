@@ -2,7 +2,7 @@
 
 Each of it happens once after a worker's last call, and again only after it was called again: a worker that rests is not
 woken, however long. One timer serves all plugins, and there is none while all rest. What a step does to a worker is
-`plugind.services.runtime`'s.
+`plugind.services.life`'s.
 """
 
 import enum
@@ -74,7 +74,9 @@ def wait(idle: float, done: Step | None, *, policy: Policy) -> float | None:
 class Resting(Protocol):
     """A plugin, as far as this module looks at it."""
 
-    worker: Worker | None
+    @property
+    def worker(self) -> Worker | None:
+        """Its worker, if it has one."""
 
     async def rest(self, worker: Worker, step: Step) -> bool:
         """Do one step to a worker; False when it was given something to do meanwhile."""

@@ -108,7 +108,7 @@ async def idle(daemon: FakeDaemon) -> None:
     """Let what was begun by itself come to its end: recoveries, quarantines."""
     for _ in range(3):
         for runtime in tuple(daemon.catalog.runtimes.values()):
-            async with daemon.catalog.turns.change(runtime.plugin_id), runtime._lock:
+            async with daemon.catalog.turns.change(runtime.plugin_id), runtime._life.lock:
                 await asyncio.sleep(0)
 
 

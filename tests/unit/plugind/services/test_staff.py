@@ -1,4 +1,4 @@
-"""Helpers of a plugin's worker, with workers in memory: none is left when the plugin is not loaded any more."""
+"""The workers of one plugin, in memory: none is left when it is not loaded any more, and an end is told to each."""
 
 from pathlib import Path
 from typing import Any, cast
@@ -51,3 +51,28 @@ async def test_a_helper_runs_no_other_hook_than_load(tmp_path: Path) -> None:
         (helper,) = cast("list[Any]", runtime.crew.workers)
         assert helper.hooks == ["lifecycle.load"]
         assert worker.hooks == ["lifecycle.load", "lifecycle.activate", "main"]
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [(State.LOADED, ["lifecycle.unload"]), (State.ACTIVE, ["lifecycle.deactivate", "lifecycle.unload"])],
+)
+async def test_a_worker_is_told_of_its_end_as_far_as_it_came(tmp_path: Path, state: State, told: list[str]) -> None:
+    async with running(tmp_path / "data") as daemon:
+        await daemon.catalog.install(Install(source=plugin(tmp_path / "p"), grant="requested"))
+        runtime = daemon.catalog.get("p")
+        worker = cast("Any", await runtime.ensure(state))
+        before = len(worker.hooks)
+        await runtime.unload()
+        assert worker.hooks[before:] == told
+        assert runtime.worker is None
+
+
+async def test_a_hook_that_fails_at_the_end_does_not_keep_it(tmp_path: Path) -> None:
+    async with running(tmp_path / "data") as daemon:
+        await daemon.catalog.install(Install(source=plugin(tmp_path / "p", fails="lifecycle.unload")))
+        runtime = daemon.catalog.get("p")
+        await runtime.ensure(State.LOADED)
+        await runtime.unload()
+        assert daemon.pool.workers == set()
+        assert daemon.console == ["lifecycle.unload failed: p 1.0.0: lifecycle.unload trapped"]
