@@ -83,7 +83,7 @@ class Call:
         """Takes the outcome before whoever called sees it, and gives it on by `Worker.finish`."""
         self.held = False
         """Whether it has taken it."""
-        self._give_up = give_up
+        self._give_up: Callable[[Call], None] | None = give_up
         self._outcome: Outcome | asyncio.CancelledError | None = None
         self._callback: Callable[[Call], object] | None = None
         self._more_callbacks: list[Callable[[Call], object]] | None = None
@@ -118,7 +118,10 @@ class Call:
         """
         if isinstance(self._outcome, bytes):
             return self._outcome
-        raise self._outcome or asyncio.InvalidStateError("the call is not answered yet")
+        try:
+            raise self._outcome or asyncio.InvalidStateError("the call is not answered yet")
+        finally:
+            del self  # the error has this frame in its traceback, and would keep the call, which keeps the error
 
     def exception(self) -> PlugindError | None:
         """Return why there is no answer, None where there is one.
@@ -147,13 +150,16 @@ class Call:
         """Give the call up; the guest is stopped. Return False where it was over already."""
         if self._outcome is not None:
             return False
+        give_up = self._give_up
         self.set_outcome(asyncio.CancelledError())
-        self._give_up(self)
+        if give_up is not None:
+            give_up(self)
         return True
 
     def set_outcome(self, outcome: Outcome | asyncio.CancelledError) -> None:
         """Note how it ended, once, and tell whoever waits."""
         self._outcome = outcome
+        self._give_up = None  # an error's traceback may keep us for long, and must not keep the worker
         callback, self._callback = self._callback, None
         if callback is not None:
             callback(self)
@@ -181,4 +187,7 @@ class Call:
             except asyncio.CancelledError:
                 self.cancel()
                 raise
-        return self.result()
+        try:
+            return self.result()
+        finally:
+            del self  # as there

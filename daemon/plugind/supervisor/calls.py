@@ -175,6 +175,10 @@ class Calls:
             self._timer.cancel()
         return calls
 
+    def close(self) -> None:
+        """Let go of the worker, which is gone: together they would be kept until the next whole garbage collection."""
+        self.on_busy = self._on_due = self._give_up = _nobody
+
     def sent(self, number: int) -> Call | None:
         """Return the call of a number, if it was sent and is not answered."""
         return next((call for call in self._sent if call.number == number), None)
@@ -253,3 +257,7 @@ class Calls:
         nearest = min((call.due for call in self if not (call.expired or call.done())), default=math.inf)
         if nearest < self._look_at:
             self._look_later(nearest, at)
+
+
+def _nobody(*_call: object) -> None:
+    """Take the place of who was told of calls."""

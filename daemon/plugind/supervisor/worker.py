@@ -161,7 +161,7 @@ class Worker:
         self.alive = False
         """Whether it takes calls."""
         self._channel: Channel | None = None
-        self._on_busy = partial(long_runs.watch, self)
+        self._on_busy: Callable[[], object] = partial(long_runs.watch, self)
         self._calls = Calls(
             (plan.plugin_id, plan.version),
             meter=meter,
@@ -669,6 +669,8 @@ class Worker:
         self._owner.ended(self, error, expected=self._stopping)
         for call in calls:
             self._calls.settle(call, error)
+        self._calls.close()
+        self._on_busy = _nothing  # it held us, and so what our calls were sent until the next whole garbage collection
         self.gone.set_result(None)
 
     def _crashed(self, reason: str, *, cause: str = "crash") -> WorkerCrashed:
@@ -678,6 +680,10 @@ class Worker:
             version=self.plan.version,
             cause=cause,
         )
+
+
+def _nothing() -> None:
+    """Take the place of what was called of a worker."""
 
 
 def _host_call_rate(limits: Limits) -> TokenBucket:

@@ -1,8 +1,10 @@
 """A worker's life, with the test at the other end of its channel: deadlines, cancellation, lies and death."""
 
 import asyncio
+import gc
 import signal
 import socket
+import weakref
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 
 from plugind.pace import Pace
 from plugind.policy.plan import LaunchPlan
-from plugind.supervisor.long_runs import LongRuns
+from plugind.supervisor.long_runs import LOOK_SECONDS, LongRuns
 from plugind.supervisor.meter import Meter
 from plugind.supervisor.verdict import Verdict
 from plugind.supervisor.worker import Worker
@@ -158,6 +160,13 @@ class Bench:
 
 @pytest.fixture
 async def bench() -> AsyncIterator[Bench]:
+    bench = await begin()
+    yield bench
+    bench.process.die(0)
+    await bench.worker.gone
+
+
+async def begin() -> Bench:
     messages, their_messages = socket.socketpair()
     control, their_control = socket.socketpair()
     peer, process, owner, meter = Peer(their_messages, their_control), Process(), Owner(), Meter()
@@ -176,9 +185,7 @@ async def bench() -> AsyncIterator[Bench]:
     await worker.attach(messages, control)
     peer.say(Kind.READY, 0, msgspec.json.encode(Ready("timeline", [])))
     await worker.ready
-    yield Bench(worker, peer, process, owner, meter)
-    process.die(0)
-    await worker.gone
+    return Bench(worker, peer, process, owner, meter)
 
 
 async def test_a_call_reaches_the_guest_as_it_is_and_its_result_comes_back_as_it_is(bench: Bench) -> None:
@@ -516,3 +523,33 @@ async def test_a_worker_that_breaks_the_protocol_is_killed(bench: Bench, lie: by
         await calls[1]
     assert caught.value.data.cause == "protocol"
     calls[0].exception()
+
+
+async def _crash_one() -> "weakref.ref[Worker]":
+    bench = await begin()
+    answered = bench.worker.call("f", b"null", timeout=LONG)
+    _, number, _ = await bench.peer.next()
+    bench.peer.say(Kind.RESULT, number, b"1")
+    assert await answered == b"1"
+    running, waiting = (bench.worker.call("f", b"null", timeout=LONG) for _ in range(2))
+    await bench.peer.next()
+    bench.worker.tell_when_used(lambda: None)
+    bench.process.die(-11)
+    await bench.worker.gone
+    gone = weakref.ref(bench.worker)
+    del bench  # this frame is in the errors' traceback
+    for call in (running, waiting):
+        with pytest.raises(WorkerCrashed):
+            await call
+    return gone
+
+
+async def test_nothing_is_left_of_a_worker_that_is_gone() -> None:
+    gc.collect()
+    gc.disable()  # which looks through everything so seldom that hundreds of workers' last calls would pile up
+    try:
+        gone = await _crash_one()
+        await asyncio.sleep(3 * LOOK_SECONDS)  # who looks for long runs forgets it
+        assert gone() is None
+    finally:
+        gc.enable()
