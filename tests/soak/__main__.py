@@ -8,6 +8,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -79,7 +80,7 @@ async def soak(daemon: Daemon, folder: Path, seconds: float) -> Seen:
         rest_before = await _settled(watch)
         async with anyio.create_task_group() as loading:
             for load in loads:
-                loading.start_soon(_run, load)
+                await loading.start(partial(load.run, tasks=TASKS))
             await anyio.sleep(1)
             async with anyio.create_task_group() as meanwhile:
                 meanwhile.start_soon(watch.run, lambda: sum(harm.kills.values()))
@@ -93,10 +94,6 @@ async def soak(daemon: Daemon, folder: Path, seconds: float) -> Seen:
         recovered = sum([await _answers(client, plugin) for plugin in (*callable_ids, *frame_ids)])
         rest_after = await _at_rest(watch, rest_before)
     return Seen(counts, harm, watch.samples, rest_before, rest_after, recovered)
-
-
-async def _run(load: Load) -> None:
-    await load.run(tasks=TASKS)
 
 
 async def _kill(harm: Harm) -> None:
