@@ -91,6 +91,10 @@ class Decoder:
         """Whether a header block has begun and not ended."""
         return self.framing is Framing.HEADERS and self._need is None and bool(self._buffer)
 
+    def forget(self) -> None:
+        """Give back what has come of a message that nobody waits for any more."""
+        self._buffer.clear()
+
     def whole_line(self, data: bytes) -> bytes | None:
         """Take bytes that are one line and nothing else, where no other line has begun.
 

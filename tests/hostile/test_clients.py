@@ -126,6 +126,18 @@ async def test_a_crowd_of_bad_clients(client: AsyncClient, daemon: Daemon, plugi
     report.cases(300)
 
 
+@pytest.mark.threat("Wire", "clients that come, go and send garbage")
+async def test_nothing_is_kept_of_large_messages_whose_sender_has_gone(daemon: Daemon, report: Report) -> None:
+    before = grown = memory(daemon)
+    for _ in range(20):
+        with connected(daemon) as client:
+            client.sendall(request(1)[:-5] + b"x" * 15_000_000)
+        grown = max(grown, memory(daemon) - before)
+    assert grown < 100 << 20
+    report.cases(20)
+    report.seen(f"the daemon grew by {grown >> 20} MiB for 20 messages of 15 MB that broke off")
+
+
 AS_NOBODY = """
 import os, socket, sys
 os.setgroups([]); os.setgid(65534); os.setuid(65534)

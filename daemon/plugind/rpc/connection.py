@@ -163,6 +163,7 @@ class Connection(asyncio.Protocol):
         """The client left, or was disconnected: whatever it asked for is cancelled."""
         self._pieces.clear()
         self._unread.clear()
+        self._decoder.forget()
         self._unfinished.release()
         if self._half_open is not None:
             self._half_open.release()
