@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from tests.crashes.harness import Acknowledge, Scenario
 from tests.fakes.daemon import FakeDaemon, running
 from tests.fakes.pool import plugin
+from tests.harness.waiting import until
 
 from plugind.config import Config, Supervision
 from plugind.policy import grants
@@ -255,8 +256,7 @@ async def quarantine(daemon: FakeDaemon, _folder: Path) -> None:
     while runtime.crashes.quarantine is None:
         worker = await runtime.ensure(State.LOADED)
         worker.end()
-    while not await anyio.to_thread.run_sync(daemon.database.quarantined):
-        await anyio.sleep(0.001)
+    await until(lambda: anyio.to_thread.run_sync(daemon.database.quarantined))
 
 
 async def quarantined(daemon: FakeDaemon, folder: Path) -> None:

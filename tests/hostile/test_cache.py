@@ -11,6 +11,7 @@ import psutil
 import pytest
 from tests.harness.children import at_work
 from tests.harness.daemon import Daemon
+from tests.harness.waiting import until
 from tests.hostile.modules import functions, loops
 
 from plugind_client import AsyncClient
@@ -62,9 +63,7 @@ def compiling(daemon: Daemon) -> list[psutil.Process]:
 
 
 async def until_compiling(daemon: Daemon) -> psutil.Process:
-    while not (found := compiling(daemon)):
-        await asyncio.sleep(0.01)
-    return found[0]
+    return (await until(lambda: compiling(daemon)))[0]
 
 
 @pytest.mark.threat("Guest", "compile bomb")
@@ -200,7 +199,7 @@ async def test_daemons_that_share_a_cache_never_load_what_is_not_whole(tmp_path:
         while running:
             with contextlib.suppress(OSError):  # evicted meanwhile
                 replace(1)
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # between one damage and the next, the daemons get on
 
     running = set(daemons)
     try:

@@ -16,6 +16,7 @@ import psutil
 import pytest
 from tests.harness.bystander import Bystander
 from tests.harness.daemon import Daemon
+from tests.harness.waiting import until
 from tests.hostile.report import Report
 
 from plugind_client import AsyncClient, Client
@@ -84,7 +85,7 @@ async def test_memory_is_bounded_with_clients_that_never_read(
             with contextlib.suppress(BlockingIOError):
                 for number in range(100_000):
                     deaf.send(request(number))
-        await anyio.sleep(1)
+        await anyio.sleep(1)  # the time over which the bystander is watched
         report.noticed(quiet, bystander.take())
         grown = memory(daemon) - before
     assert grown < 100 << 20
@@ -118,11 +119,9 @@ async def test_a_crowd_of_bad_clients(client: AsyncClient, daemon: Daemon, plugi
                         bad.shutdown(socket.SHUT_WR)
                     case _:
                         pass  # silent
-            await anyio.sleep(0.5)
+            await anyio.sleep(0.5)  # as above
         report.noticed(quiet, bystander.take())
-        with anyio.fail_after(10):
-            while process.num_fds() > descriptors:
-                await anyio.sleep(0.01)
+        await until(lambda: process.num_fds() <= descriptors)
     report.cases(300)
 
 

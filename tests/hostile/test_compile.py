@@ -17,6 +17,7 @@ import pytest
 from tests.fakes import wasm as w
 from tests.harness.children import at_work
 from tests.harness.engines import require
+from tests.harness.waiting import until
 from tests.hostile.modules import BOMBS, PROPOSALS, Case, functions, loops
 from wasmtime import wat2wasm
 
@@ -69,9 +70,7 @@ class Bench:
 
     async def child(self) -> psutil.Process:
         """The child that compiles now, once there is one and it is at work."""
-        while not (found := [child for child in self.children() if child.cpu_times().user > 0.05]):
-            await asyncio.sleep(0.01)
-        return found[0]
+        return (await until(lambda: [child for child in self.children() if child.cpu_times().user > 0.05]))[0]
 
     def left(self) -> dict[str, int]:
         """What there is that has to be the same after a failure."""

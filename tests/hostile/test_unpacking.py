@@ -17,6 +17,7 @@ from tests.fakes.zips import Part, build
 from tests.harness.bystander import Bystander
 from tests.harness.children import at_work
 from tests.harness.daemon import Daemon
+from tests.harness.waiting import until
 from tests.hostile.packages import CASES, Case, good
 from tests.hostile.report import Report
 
@@ -57,9 +58,7 @@ class Bench:
 
     async def child(self) -> psutil.Process:
         """The child that unpacks now, once there is one and it is at work."""
-        while not (found := [child for child in self.children() if child.cpu_times().user > 0.05]):
-            await anyio.sleep(0.01)
-        return found[0]
+        return (await until(lambda: [child for child in self.children() if child.cpu_times().user > 0.05]))[0]
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ import anyio.lowlevel
 import psutil
 import pytest
 from tests.harness.daemon import Daemon
+from tests.harness.waiting import until
 
 from plugind_client import AsyncClient, FrameBuffers
 from plugind_protocol import errors
@@ -29,12 +30,14 @@ GRANT = "requested"
 
 async def computing(client: AsyncClient, plugin_id: str) -> int:
     """Wait until a plugin's worker computes; return its pid."""
-    with anyio.fail_after(10):
-        while True:
-            pid = (await client.get_plugin(plugin_id)).pid
-            if pid is not None and psutil.Process(pid).cpu_times().user >= 0.05:
-                return pid
-            await anyio.lowlevel.checkpoint()
+
+    async def at_it() -> int | None:
+        pid = (await client.get_plugin(plugin_id)).pid
+        return pid if pid is not None and psutil.Process(pid).cpu_times().user >= 0.05 else None
+
+    pid = await until(at_it)
+    assert pid is not None
+    return pid
 
 
 async def ids(client: AsyncClient, plugin_id: str) -> set[str]:
@@ -43,9 +46,11 @@ async def ids(client: AsyncClient, plugin_id: str) -> set[str]:
 
 async def next_after(client: AsyncClient, plugin_id: str, known: set[str]) -> Capsule:
     """Wait for a capsule that is not one of those known."""
-    with anyio.fail_after(10):
-        while not (new := await ids(client, plugin_id) - known):
-            await anyio.lowlevel.checkpoint()
+
+    async def more() -> set[str]:
+        return await ids(client, plugin_id) - known
+
+    new = await until(more)
     return (await client.capsules_get(new.pop())).capsule
 
 
@@ -320,9 +325,11 @@ async def test_secrets_are_nowhere(start: Callable[..., Daemon], plugins: Path, 
         for method, params in KEPT:
             await client.call_plugin("probe", "host", args={"method": method, "params": params})
         await client.events_publish("editor.said", SECRET + "b")
-        with anyio.fail_after(10):
-            while not (await client.daemon_metrics()).plugins[0].events:
-                await anyio.lowlevel.checkpoint()
+
+        async def heard() -> int:
+            return (await client.daemon_metrics()).plugins[0].events
+
+        await until(heard)
         with pytest.raises(errors.Trap) as caught:
             await client.call_plugin("probe", "panic", args={"apiKey": SECRET + "8", "note": SECRET + "1"})
         capsule = (await of(client, caught.value)).capsule
@@ -330,9 +337,11 @@ async def test_secrets_are_nowhere(start: Callable[..., Daemon], plugins: Path, 
         (pid,) = [(await client.get_plugin("probe")).pid]
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
-        with anyio.fail_after(10):
-            while len(await client.capsules_list()) < 2:
-                await anyio.lowlevel.checkpoint()
+
+        async def both() -> bool:
+            return len(await client.capsules_list()) == 2
+
+        await until(both)
     assert capsule.redacted
     assert capsule.calls[-1].params.redacted
     assert capsule.calls[1].params.redacted

@@ -14,6 +14,7 @@ import psutil
 import pytest
 from tests.harness.daemon import Daemon
 from tests.harness.plugins import altered
+from tests.harness.waiting import wait_until
 
 from plugind_client import Client
 from plugind_protocol.errors import InvalidParams
@@ -66,11 +67,9 @@ def test_a_second_signal_stops_it_at_once(start: Callable[..., Daemon], plugins:
         client.load("spin")
         started = daemon.descendants()
         call = client.portal.start_task_soon(lambda: client.asynchronous.call_plugin("spin", "spin"))
-        while psutil.Process(client.get_plugin("spin").pid).cpu_times().user < 0.05:
-            pass
+        wait_until(lambda: psutil.Process(client.get_plugin("spin").pid).cpu_times().user >= 0.05)
         daemon.process.send_signal(signal.SIGTERM)
-        while b"stopping" not in daemon.log.read_bytes():
-            pass
+        wait_until(lambda: b"stopping" in daemon.log.read_bytes())
         assert daemon.stop(signal.SIGTERM, timeout=4) == 0
         assert call.exception() is not None
     assert not psutil.wait_procs(started, timeout=1)[1]
@@ -83,8 +82,7 @@ def test_a_guest_that_never_ends_does_not_keep_it(start: Callable[..., Daemon], 
         client.install(str(plugins / "spin"))
         client.load("spin")
         call = client.portal.start_task_soon(lambda: client.asynchronous.call_plugin("spin", "spin"))
-        while psutil.Process(client.get_plugin("spin").pid).cpu_times().user < 0.05:
-            pass
+        wait_until(lambda: psutil.Process(client.get_plugin("spin").pid).cpu_times().user >= 0.05)
         assert daemon.stop(timeout=6) == 0
         assert call.exception() is not None
 
@@ -119,8 +117,7 @@ def test_no_worker_outlives_a_killed_daemon_and_the_next_one_takes_over(
         client.frames_open("probe", width=64, height=64)
         client.load("spin")
         client.portal.start_task_soon(lambda: client.asynchronous.call_plugin("spin", "spin"))
-        while psutil.Process(client.get_plugin("spin").pid).cpu_times().user < 0.05:
-            pass
+        wait_until(lambda: psutil.Process(client.get_plugin("spin").pid).cpu_times().user >= 0.05)
         assert daemon.stop(signal.SIGKILL) == -9
     assert daemon.socket.exists()
     again = start()

@@ -5,10 +5,10 @@ import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
-import anyio
 import pytest
 from tests.harness.daemon import Daemon
 from tests.harness.plugins import altered
+from tests.harness.waiting import until
 
 from plugind_client import AsyncClient
 from plugind_protocol import errors
@@ -363,9 +363,11 @@ async def test_a_dependency_in_quarantine_is_said_and_outlives_the_daemon(
         await client.install(app)
         with pytest.raises(errors.Trap):
             await client.call_plugin("core", "unreachable")
-        with anyio.fail_after(10):
-            while (await client.get_plugin("core")).state is not State.ERROR:
-                pass
+
+        async def failed() -> bool:
+            return (await client.get_plugin("core")).state is State.ERROR
+
+        await until(failed)
         with pytest.raises(errors.InvalidState, match=r"app needs core 1\.0\.0, which is in quarantine") as caught:
             await client.call_plugin("app", "add", args=[1, 2])
         assert caught.value.hint == "Use: pluginctl release core"

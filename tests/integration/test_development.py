@@ -1,6 +1,5 @@
 """A plugin that is being developed: what changes in its folder is taken, once it is whole."""
 
-import contextlib
 import json
 import os
 from collections.abc import Callable
@@ -11,6 +10,7 @@ import anyio
 import pytest
 from tests.harness.daemon import Daemon
 from tests.harness.plugins import hooked
+from tests.harness.waiting import until
 
 from plugind_client import AsyncClient
 from plugind_protocol import errors
@@ -22,19 +22,22 @@ TIME = {"seconds": 1.5, "timecode": "00:00:01:12", "fps": 25.0}
 
 
 async def until_version(client: AsyncClient, version: str) -> None:
-    answer = None
-    with anyio.fail_after(30):
-        while answer != version:
-            await anyio.sleep(0.02)
-            with contextlib.suppress(errors.PlugindError):  # a version before it may not work
-                answer = await client.call_plugin("hooked", "version")
+    async def is_there() -> bool:
+        try:
+            return bool(await client.call_plugin("hooked", "version") == version)
+        except errors.PlugindError:  # a version before it may not work
+            return False
+
+    await until(is_there, seconds=30)
 
 
 async def until_said(client: AsyncClient, words: str) -> None:
     """Wait until the console has said something."""
-    with anyio.fail_after(30):
-        while not any(words in one.message for one in (await client.console_get("hooked")).messages):
-            await anyio.sleep(0.02)
+    await until(lambda: said(client, words), seconds=30)
+
+
+async def said(client: AsyncClient, words: str) -> bool:
+    return any(words in one.message for one in (await client.console_get("hooked")).messages)
 
 
 async def test_what_changes_is_taken_in_the_same_state(client: AsyncClient, daemon: Daemon, tmp_path: Path) -> None:
@@ -152,9 +155,11 @@ async def test_it_is_restored_only_if_asked(start: Callable[..., Daemon], tmp_pa
     hooked(tmp_path / "dev", "1.2.0")
     daemon = start()
     async with AsyncClient.connect(daemon.socket) as client:
-        with anyio.fail_after(20):
-            while {one.plugin_id for one in await client.list_plugins()} != {"hooked", "third"}:
-                await anyio.sleep(0.02)
+
+        async def there() -> bool:
+            return {one.plugin_id for one in await client.list_plugins()} == {"hooked", "third"}
+
+        await until(there)
         assert await client.call_plugin("hooked", "version") == "1.2.0"
         await client.uninstall("hooked")
     assert daemon.stop() == 0

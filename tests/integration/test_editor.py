@@ -8,6 +8,7 @@ import anyio
 import pytest
 from tests.fakes.editor import TIME, TimelineEditor
 from tests.harness.daemon import Daemon
+from tests.harness.waiting import until
 
 from plugind_client import AsyncClient
 from plugind_protocol import errors
@@ -174,12 +175,13 @@ async def test_waiting_for_an_editor_to_come(start: Callable[..., Daemon], tmp_p
             await client.call_plugin("probe", "host", args=args, timeout_ms=100)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(call)
-            while not (await client.daemon_metrics()).plugins[0].host_calls > 1:
-                pass
+
+            async def asked() -> bool:
+                return (await client.daemon_metrics()).plugins[0].host_calls > 1
+
+            await until(asked)
             async with TimelineEditor().connected(daemon.socket):
-                with anyio.fail_after(10):
-                    while not answers:
-                        await client.get_state("probe")
+                await until(lambda: answers)
     assert answers == [TIME]
 
 
@@ -196,10 +198,9 @@ def window(name: str) -> TimelineEditor:
     return shown
 
 
-async def until(one: TimelineEditor, count: int, client: AsyncClient) -> list[tuple[str, str]]:
-    with anyio.fail_after(10):
-        while len(one.asked) < count:
-            await client.get_state("probe")
+async def asked_of(one: TimelineEditor, count: int) -> list[tuple[str, str]]:
+    """Wait until an editor was asked so often; return for what."""
+    await until(lambda: len(one.asked) >= count)
     return [(method, params.get("id") or params["panelId"]) for method, params in one.asked]
 
 
@@ -212,12 +213,12 @@ async def test_what_plugins_show_is_shown_by_a_later_editor_and_goes_with_them(
         await host("ui.addMenuItem", ITEM)
         async with second.connected(daemon.socket, name="second", provides=("ui",)):
             shown = [("ui.createPanel", "scopes"), ("ui.addMenuItem", "grade")]
-            assert await until(second, 2, client) == shown
+            assert await asked_of(second, 2) == shown
             assert all(params["pluginId"] == "probe" for _, params in second.asked)
             await client.unload("probe")
             gone = [("ui.removeMenuItem", "grade")]
-            assert (await until(first, 4, client))[2:] == [("ui.closePanel", "first-1"), *gone]
-            assert (await until(second, 4, client))[2:] == [("ui.closePanel", "second-1"), *gone]
+            assert (await asked_of(first, 4))[2:] == [("ui.closePanel", "first-1"), *gone]
+            assert (await asked_of(second, 4))[2:] == [("ui.closePanel", "second-1"), *gone]
     third = window("third")
     async with third.connected(daemon.socket, name="third", provides=("ui",)):
         await client.get_state("probe")
@@ -233,8 +234,8 @@ async def test_what_a_plugin_shows_stays_over_a_crash_and_goes_when_it_is_given_
         for _ in range(3):
             with pytest.raises(errors.Trap):
                 await client.call_plugin("probe", "panic")
-        assert await until(shown, 1, client) == [("ui.addMenuItem", "grade")]
+        assert await asked_of(shown, 1) == [("ui.addMenuItem", "grade")]
         with pytest.raises(errors.Trap):
             await client.call_plugin("probe", "panic")  # once too often
-        assert await until(shown, 2, client) == [("ui.addMenuItem", "grade"), ("ui.removeMenuItem", "grade")]
+        assert await asked_of(shown, 2) == [("ui.addMenuItem", "grade"), ("ui.removeMenuItem", "grade")]
     assert (await client.get_plugin("probe")).quarantine

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import termios
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ import pytest
 from opentimelineio.opentime import RationalTime, TimeRange
 from tests.fakes.media import film
 from tests.harness.daemon import ROOT, Daemon
+from tests.harness.waiting import wait_until
 from tests.integration.test_daemon import refused
 
 from plugind_client import Client
@@ -86,13 +86,6 @@ def add(client: Client, start: float) -> Any:
     client.install(str(ROOT / "tests" / "plugins" / "probe"), grant="requested")
     params = {"clip": {"source": "project/clip.mp4", "start": start, "duration": 1.0}, "track": 0}
     return client.call_plugin("probe", "host", args={"method": "timeline.addClip", "params": params})
-
-
-def wait_until(happens: Callable[[], bool], *, seconds: float = 20) -> None:
-    until = time.monotonic() + seconds
-    while not happens():
-        assert time.monotonic() < until
-        time.sleep(0.01)
 
 
 # --- starting

@@ -9,6 +9,7 @@ import psutil
 import pytest
 from tests.harness.daemon import Daemon
 from tests.harness.plugins import hooked
+from tests.harness.waiting import until
 
 from plugind_client import AsyncClient, FrameBuffers
 from plugind_protocol import errors
@@ -21,14 +22,20 @@ ENDING = "[workers]\npark_after_seconds = 0.05\nend_after_seconds = 0.2\n"
 MIB = 1 << 20
 
 
-async def until(client: AsyncClient, plugin: str, holds: Callable[[PluginInfo], object]) -> PluginInfo:
-    while not holds(info := await client.get_plugin(plugin)):
-        await anyio.sleep(0.01)
+async def comes_to(client: AsyncClient, plugin: str, holds: Callable[[PluginInfo], object]) -> PluginInfo:
+    """Wait until something holds of a plugin."""
+
+    async def look() -> PluginInfo | None:
+        info = await client.get_plugin(plugin)
+        return info if holds(info) else None
+
+    info = await until(look)
+    assert info is not None
     return info
 
 
 async def ended(client: AsyncClient, plugin: str) -> PluginInfo:
-    info = await until(client, plugin, lambda info: info.rest == "ended")
+    info = await comes_to(client, plugin, lambda info: info.rest == "ended")
     assert info.pid is None
     return info
 
@@ -57,12 +64,12 @@ async def test_a_parked_worker_has_given_memory_back_and_answers_as_before(parki
     text = "x" * 200_000
     for _ in range(50):  # what is freed in pieces like these is kept for the next ones
         assert await parking.call_plugin("probe", "echo", args=text) == text
-    info = await until(parking, "probe", lambda info: info.rest == "parked")
+    info = await comes_to(parking, "probe", lambda info: info.rest == "parked")
     assert (info.state, info.pid) == (State.LOADED, pid)
     assert psutil.Process(pid).status() == psutil.STATUS_SLEEPING
     assert await parking.call_plugin("probe", "count") == 1
     assert (await parking.get_plugin("probe")).rest is None
-    await until(parking, "probe", lambda info: info.rest == "parked")  # again, after it was used
+    await comes_to(parking, "probe", lambda info: info.rest == "parked")  # again, after it was used
     assert await parking.call_plugin("probe", "count") == 2
 
 
@@ -70,7 +77,7 @@ async def test_a_worker_that_rests_is_not_woken(parking: AsyncClient, plugins: P
     await parking.install(str(plugins / "probe"))
     pid = (await parking.load("probe")).pid
     assert pid is not None
-    await until(parking, "probe", lambda info: info.rest == "parked")
+    await comes_to(parking, "probe", lambda info: info.rest == "parked")
     before = psutil.Process(pid).num_ctx_switches()
     await anyio.sleep(1.0)  # ten times what it was parked after: that nothing happens has no end to wait for
     assert psutil.Process(pid).num_ctx_switches() == before
@@ -83,7 +90,7 @@ async def test_a_worker_that_cannot_be_parked_is_replaced(parking: AsyncClient, 
     pid = (await parking.load("probe")).pid
     assert pid is not None
     psutil.Process(pid).send_signal(signal.SIGSTOP)
-    info = await until(parking, "probe", lambda info: info.pid not in (pid, None))
+    info = await comes_to(parking, "probe", lambda info: info.pid not in (pid, None))
     assert info.state == State.LOADED
 
 
@@ -108,15 +115,14 @@ async def test_an_ended_worker_comes_back_for_an_event(ending: AsyncClient, plug
     await ending.call_plugin("probe", "host", args={"method": "events.on", "params": {"name": "timeline.*"}})
     await ended(ending, "probe")
     await ending.events_publish("timeline.changed", {"at": 1})
-    assert (await until(ending, "probe", lambda info: info.pid is not None)).rest is None
-    while not (heard := await ending.call_plugin("probe", "events")):
-        await anyio.sleep(0.01)
+    assert (await comes_to(ending, "probe", lambda info: info.pid is not None)).rest is None
+    heard = await until(lambda: ending.call_plugin("probe", "events"))
     assert [event["name"] for event in heard] == ["timeline.changed"]
     await ended(ending, "probe")
     await ending.events_publish(
         "menu.chosen", {"id": 1}, plugin_id="probe"
     )  # meant for it alone, as a chosen menu item
-    await until(ending, "probe", lambda info: info.pid is not None)
+    await comes_to(ending, "probe", lambda info: info.pid is not None)
 
 
 async def test_effects_stay_and_a_frame_brings_the_worker_back(ending: AsyncClient, examples: Path) -> None:
@@ -172,8 +178,11 @@ async def test_one_that_does_not_come_back_is_in_error_and_the_next_call_tries_a
 async def test_one_that_objects_to_sleep_stays(ending: AsyncClient, tmp_path: Path) -> None:
     await ending.install(hooked(tmp_path / "hooked", traps="lifecycle.sleep"))
     pid = (await ending.load("hooked")).pid
-    while not any("its worker stays" in one.message for one in (await ending.console_get("hooked")).messages):
-        await anyio.sleep(0.01)
+
+    async def objected() -> bool:
+        return any("its worker stays" in one.message for one in (await ending.console_get("hooked")).messages)
+
+    await until(objected)
     assert (await ending.get_plugin("hooked")).pid == pid
     assert await ending.call_plugin("hooked", "version") == "1.0.0"
 
@@ -184,6 +193,6 @@ async def test_calls_that_come_while_it_is_being_ended_are_answered(ending: Asyn
     for pause in (0.17, 0.18, 0.19, 0.2, 0.21, 0.22) * 3:  # around the moment at which it is ended
         assert await ending.call_plugin("probe", "echo", args=pause) == pause
         pids.add((await ending.get_plugin("probe")).pid)
-        await anyio.sleep(pause)
+        await anyio.sleep(pause)  # the moment is what is tried
     assert len(pids) > 1
     assert (await ending.daemon_metrics()).plugins[0].crashes == 0

@@ -14,6 +14,7 @@ from tests.fakes.https import Handler, Server, serve
 from tests.fakes.zips import Part, build
 from tests.harness.daemon import Daemon
 from tests.harness.plugins import altered
+from tests.harness.waiting import until
 
 from plugind_client import AsyncClient
 from plugind_protocol import methods as m
@@ -170,8 +171,7 @@ async def test_cancelling_a_download_leaves_nothing_and_keeps_nobody_waiting(
             assert (await installed(client, str(examples / "invert"))).plugin_id == "invert"
             assert len(list((daemon.data_dir / "incoming").iterdir())) == 1
             scope.cancel()
-            while list((daemon.data_dir / "incoming").iterdir()):
-                await anyio.sleep(0.01)
+            await until(lambda: not list((daemon.data_dir / "incoming").iterdir()))
     assert [type(one) for one in outcome] == [anyio.get_cancelled_exc_class()]
 
 

@@ -12,6 +12,7 @@ import psutil
 import pytest
 from tests.harness.daemon import Daemon, alive
 from tests.harness.plugins import altered
+from tests.harness.waiting import until
 
 from plugind_client import AsyncClient
 from plugind_protocol import errors
@@ -58,21 +59,21 @@ async def both(client: AsyncClient, scoped: Scoped) -> int:
 
 async def restarted(client: AsyncClient, plugin_id: str, *, after: int) -> PluginInfo:
     """Wait until a plugin runs in another process."""
-    with anyio.fail_after(20):
-        while True:
-            info = await client.get_plugin(plugin_id)
-            if info.state == State.LOADED and info.pid not in (None, after):
-                return info
-            await anyio.lowlevel.checkpoint()
+
+    async def elsewhere() -> PluginInfo | None:
+        info = await client.get_plugin(plugin_id)
+        return info if info.state == State.LOADED and info.pid not in (None, after) else None
+
+    info = await until(elsewhere)
+    assert info is not None
+    return info
 
 
 async def computing(pid: int) -> None:
     """Wait until a process has computed for a while."""
     process = psutil.Process(pid)
     before = process.cpu_times().user
-    with anyio.fail_after(10):
-        while process.cpu_times().user < before + 0.1:
-            await anyio.lowlevel.checkpoint()
+    await until(lambda: process.cpu_times().user >= before + 0.1)
 
 
 def writable_code(pid: int) -> int:
@@ -235,9 +236,7 @@ async def test_unloading_one_keeps_the_other_and_the_process_ends_with_the_last(
     await client.unload(SPIN)
     assert alive(both)
     await client.unload(PROBE)
-    with anyio.fail_after(10):
-        while alive(both):
-            await anyio.lowlevel.checkpoint()
+    await until(lambda: not alive(both))
 
 
 async def test_one_that_computes_can_be_unloaded(client: AsyncClient, both: int) -> None:

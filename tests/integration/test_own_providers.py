@@ -11,6 +11,7 @@ import anyio
 import pytest
 from tests.harness.daemon import Daemon
 from tests.harness.plugins import altered
+from tests.harness.waiting import until
 
 from plugind_client import AsyncClient
 from plugind_protocol import errors
@@ -41,10 +42,12 @@ class Probe:
         return await self.client.call_plugin(self.name, "events")
 
     async def hears(self, count: int) -> list[dict[str, Any]]:
-        with anyio.fail_after(20):
-            while len(found := await self.events()) < count:
-                await anyio.lowlevel.checkpoint()
-        return found
+
+        async def enough() -> list[Any]:
+            found = await self.events()
+            return found if len(found) >= count else []
+
+        return await until(enough)
 
 
 @pytest.fixture
@@ -261,9 +264,11 @@ async def test_a_lost_worker_takes_no_subscription_along_and_an_unloaded_plugin_
     pid = (await client.get_plugin("probe")).pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    with anyio.fail_after(20):
-        while await client.get_state("probe") != State.LOADED or (await client.get_plugin("probe")).pid == pid:
-            await anyio.lowlevel.checkpoint()
+
+    async def back() -> bool:
+        return await client.get_state("probe") == State.LOADED and (await client.get_plugin("probe")).pid != pid
+
+    await until(back)
     await probe("events.on", name="**")  # as its hooks would
     await client.events_publish("one")
     assert [event["name"] for event in await probe.hears(1)] == ["one"]
@@ -284,9 +289,11 @@ async def test_who_does_not_implement_event_is_warned_once(client: AsyncClient, 
     assert await client.call_plugin("deaf", "on") is None
     for _ in range(3):
         await client.events_publish("x")
-    with anyio.fail_after(10):
-        while (await client.daemon_metrics()).plugins[0].errors < 3:
-            await anyio.lowlevel.checkpoint()
+
+    async def three_errors() -> bool:
+        return (await client.daemon_metrics()).plugins[0].errors >= 3
+
+    await until(three_errors)
     lines = (await client.console_get("deaf")).messages
     assert [line.message for line in lines] == ["it asked for events, and does not implement event"]
 

@@ -11,6 +11,7 @@ import numpy as np
 import psutil
 import pytest
 from tests.harness.daemon import Daemon
+from tests.harness.waiting import until
 
 from plugind_client import AsyncClient, FrameBuffers
 from plugind_protocol import errors
@@ -253,9 +254,11 @@ async def test_idle_helpers_end_and_the_count_is_bounded(
     daemon = start("--config", str(settings))
     async with AsyncClient.connect(daemon.socket) as client, opened(client, daemon, plugins) as frames:
         assert len(await frames.reinforced()) <= len(os.sched_getaffinity(0))
-        with anyio.fail_after(20):
-            while await frames.workers() > 1 or await frames.pids() != {await frames.own()}:
-                await anyio.lowlevel.checkpoint()
+
+        async def alone() -> bool:
+            return await frames.workers() == 1 and await frames.pids() == {await frames.own()}
+
+        await until(alone)
         await frames.reinforced()
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from tests.harness.daemon import Daemon
+from tests.harness.waiting import wait_until
 
 from pluginctl.__main__ import run
 from plugind_client import Client
@@ -142,8 +143,7 @@ def test_no_daemon_and_a_daemon_that_went_away(
         text=True,
     )
     with following, Client.connect(running.socket) as client:
-        while client.daemon_status().clients < 2:
-            pass
+        wait_until(lambda: client.daemon_status().clients == 2)
         assert running.stop(signal.SIGTERM) == 0
         assert following.stderr is not None
         assert json.loads(following.stderr.read())["data"]["kind"] == "Disconnected"

@@ -5,10 +5,10 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-import anyio
 import pytest
 from tests.harness.daemon import Daemon
 from tests.harness.plugins import altered
+from tests.harness.waiting import until
 
 from plugind_client import AsyncClient
 from plugind_protocol import errors
@@ -25,19 +25,24 @@ def settings(tmp_path: Path, text: str = FAST) -> str:
     return str(file)
 
 
-async def until(client: AsyncClient, plugin_id: str, holds: Callable[[PluginInfo], object]) -> PluginInfo:
-    with anyio.fail_after(10):
-        while not holds(info := await client.get_plugin(plugin_id)):
-            pass
+async def comes_to(client: AsyncClient, plugin_id: str, holds: Callable[[PluginInfo], object]) -> PluginInfo:
+    """Wait until something holds of a plugin."""
+
+    async def look() -> PluginInfo | None:
+        info = await client.get_plugin(plugin_id)
+        return info if holds(info) else None
+
+    info = await until(look)
+    assert info is not None
     return info
 
 
 async def kill(client: AsyncClient, plugin_id: str) -> int:
     """Kill the worker as soon as there is one, and wait until that was noticed."""
-    pid = (await until(client, plugin_id, lambda info: info.pid)).pid
+    pid = (await comes_to(client, plugin_id, lambda info: info.pid)).pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    await until(client, plugin_id, lambda info: info.pid != pid)
+    await comes_to(client, plugin_id, lambda info: info.pid != pid)
     return pid
 
 
@@ -50,7 +55,7 @@ async def test_a_lost_worker_is_replaced_without_being_asked(client: AsyncClient
     await client.install(str(plugins / "probe"))
     first = (await client.activate("probe")).pid
     await kill(client, "probe")
-    info = await until(client, "probe", lambda info: info.state == State.ACTIVE)
+    info = await comes_to(client, "probe", lambda info: info.state == State.ACTIVE)
     assert info.pid not in (None, first)
 
 
@@ -64,7 +69,7 @@ async def test_a_crash_loop_ends_in_quarantine_that_outlives_the_daemon(
         await client.load("probe")
         for _ in range(4):
             await kill(client, "probe")
-        info = await until(client, "probe", quarantined)
+        info = await comes_to(client, "probe", quarantined)
         assert info.quarantine
         assert (info.quarantine.cause, info.quarantine.version, info.quarantine.until) == ("crash", "1.0.0", None)
         assert "SIGKILL" in info.quarantine.reason
@@ -94,7 +99,7 @@ async def test_traps_count(client: AsyncClient, plugins: Path) -> None:
     for _ in range(4):
         with pytest.raises(errors.Trap):
             await client.call_plugin("probe", "panic")
-    info = await until(client, "probe", quarantined)
+    info = await comes_to(client, "probe", quarantined)
     assert info.quarantine
     assert info.quarantine.cause == "trap"
     assert info.pid is None
@@ -139,7 +144,7 @@ async def test_a_new_version_starts_clean_and_the_old_one_is_offered(
         await client.activate("probe")
         for _ in range(4):
             await kill(client, "probe")
-        info = await until(client, "probe", quarantined)
+        info = await comes_to(client, "probe", quarantined)
         assert info.quarantine
         assert (info.quarantine.version, info.quarantine.fallback) == ("2.0.0", "1.0.0")
         with pytest.raises(errors.Quarantined) as caught:
@@ -164,7 +169,7 @@ async def test_the_policy_may_switch_by_itself(start: Callable[..., Daemon], plu
         await client.load("probe")
         for _ in range(4):
             await kill(client, "probe")
-        info = await until(client, "probe", lambda info: info.version == "1.0.0" and info.state == State.LOADED)
+        info = await comes_to(client, "probe", lambda info: info.version == "1.0.0" and info.state == State.LOADED)
         assert not info.quarantine
     assert daemon.stop() == 0
     async with AsyncClient.connect(start().socket) as client:
@@ -183,7 +188,7 @@ async def test_an_idle_worker_that_does_not_answer_is_replaced(
         pid = (await client.load("probe")).pid
         assert pid is not None
         os.kill(pid, signal.SIGSTOP)
-        info = await until(client, "probe", lambda info: info.state == State.LOADED and info.pid != pid)
+        info = await comes_to(client, "probe", lambda info: info.state == State.LOADED and info.pid != pid)
         assert info.pid is not None
         with pytest.raises(errors.Timeout):  # a worker that computes is not idle, and is left alone
             await client.call_plugin("spin", "spin", timeout_ms=400)

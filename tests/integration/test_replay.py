@@ -14,6 +14,7 @@ import pytest
 from tests.harness.daemon import Daemon
 from tests.harness.engines import require
 from tests.harness.plugins import altered
+from tests.harness.waiting import wait_until
 
 from pluginctl.__main__ import run
 from plugind_client import Client, FrameBuffers
@@ -304,8 +305,7 @@ def test_a_signal_from_outside_does_not_come_again(
     assert pid is not None
 
     def kill() -> None:
-        while psutil.Process(pid).cpu_times().user < 0.05:
-            pass
+        wait_until(lambda: psutil.Process(pid).cpu_times().user >= 0.05)
         os.kill(pid, number)
 
     thread = threading.Thread(target=kill)
@@ -325,8 +325,7 @@ def test_an_idle_worker_that_was_killed(client: Client, plugins: Path, replay: R
     known = {one.id for one in client.capsules_list("probe")}
     assert info.pid is not None
     os.kill(info.pid, signal.SIGKILL)
-    while not (new := {one.id for one in client.capsules_list("probe")} - known):
-        pass
+    new = wait_until(lambda: {one.id for one in client.capsules_list("probe")} - known)
     status, verdict = replay(new.pop())
     assert (status, verdict["seen"]) == (1, None)
     assert "killed from outside? The worker was idle" in verdict["summary"]

@@ -14,6 +14,7 @@ import anyio
 import numpy as np
 import pytest
 from tests.harness.daemon import ROOT, Daemon
+from tests.harness.waiting import until
 from tests.integration import test_docs as documents
 
 from plugind_client import AsyncClient, FrameBuffers
@@ -47,12 +48,12 @@ async def probe(client: AsyncClient) -> str:
 
 async def console(client: AsyncClient, plugin: str, wanted: str) -> list[ConsoleMessage]:
     """The plugin's console, once a line of it has these words."""
-    with anyio.fail_after(10):
-        while True:
-            entries = (await client.console_get(plugin)).messages
-            if any(wanted in entry.message for entry in entries):
-                return entries
-            await anyio.lowlevel.checkpoint()
+
+    async def said() -> list[ConsoleMessage]:
+        entries = (await client.console_get(plugin)).messages
+        return entries if any(wanted in entry.message for entry in entries) else []
+
+    return await until(said)
 
 
 async def process(client: AsyncClient, plugin: str, effect: str, picture: np.ndarray, **params: Any) -> np.ndarray:
@@ -274,9 +275,7 @@ async def test_a_tool_edits_stores_and_asks(client: AsyncClient, editor: Editor)
     assert await client.call_plugin(plugin, "notes") == {"c1": "shaky"}
     await client.activate(plugin)
     await client.events_publish("ui.menu", payload={"id": "count"}, plugin_id=plugin)
-    with anyio.fail_after(10):
-        while not editor.of("ui.showNotification"):
-            await anyio.lowlevel.checkpoint()
+    await until(lambda: editor.of("ui.showNotification"))
     assert editor.of("ui.showNotification") == [{"message": "1 notes"}]
     assert await client.call_plugin(plugin, "forget") is True
     (dialog,) = editor.of("ui.showDialog")

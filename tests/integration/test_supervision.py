@@ -12,6 +12,7 @@ import psutil
 import pytest
 from tests.harness.daemon import Daemon, alive
 from tests.harness.engines import Expect
+from tests.harness.waiting import until
 
 from plugind_client import AsyncClient
 from plugind_protocol import errors
@@ -22,12 +23,23 @@ pytestmark = [pytest.mark.anyio, pytest.mark.process]
 
 async def running(client: AsyncClient, plugin_id: str, *, cpu_seconds: float = 0.05) -> int:
     """Wait until a plugin's worker computes; return its pid."""
-    with anyio.fail_after(10):
-        while True:
-            pid = (await client.get_plugin(plugin_id)).pid
-            if pid is not None and psutil.Process(pid).cpu_times().user >= cpu_seconds:
-                return pid
-            await anyio.lowlevel.checkpoint()
+
+    async def computing() -> int | None:
+        pid = (await client.get_plugin(plugin_id)).pid
+        return pid if pid is not None and psutil.Process(pid).cpu_times().user >= cpu_seconds else None
+
+    pid = await until(computing)
+    assert pid is not None
+    return pid
+
+
+async def replaced(client: AsyncClient, plugin_id: str, pid: int) -> None:
+    """Wait until a plugin has another worker than this one, or none yet."""
+
+    async def gone() -> bool:
+        return (await client.get_plugin(plugin_id)).pid != pid
+
+    await until(gone)
 
 
 @pytest.mark.threat("Guest", "infinite loop in a call")
@@ -65,10 +77,8 @@ async def test_a_start_function_that_never_ends_is_stopped(
         assert (await client.get_plugin("spin-start")).state == State.ERROR
         zygote = psutil.Process(daemon.process.pid).children()
         assert len(zygote) == 1
-        while [one.status() for one in zygote[0].children()] != [
-            "sleeping"
-        ]:  # the spare worker, and nothing that spins
-            await anyio.sleep(0.01)
+        # the spare worker, and nothing that spins
+        await until(lambda: [one.status() for one in zygote[0].children()] == ["sleeping"])
 
 
 @pytest.mark.threat("Guest", "recursion, unreachable, division, out of bounds")
@@ -179,9 +189,7 @@ async def test_a_stopped_worker_is_killed_at_the_deadline(client: AsyncClient, p
     with pytest.raises(errors.Timeout, match="stops no guest" if at_once else "killed"):
         await client.call_plugin("probe", "echo", timeout_ms=50)
     assert time.monotonic() - began < 5
-    with anyio.fail_after(5):
-        while alive(pid):
-            await anyio.lowlevel.checkpoint()
+    await until(lambda: not alive(pid))
     assert await client.call_plugin("probe", "echo", args=1) == 1
 
 
@@ -190,14 +198,13 @@ async def test_an_active_plugin_is_active_again_after_a_crash(client: AsyncClien
     info = await client.activate("probe")
     assert info.pid is not None
     os.kill(info.pid, signal.SIGKILL)
-    with anyio.fail_after(5):
-        while (await client.get_plugin("probe")).pid == info.pid:
-            pass
+    await replaced(client, "probe", info.pid)
     assert await client.call_plugin("probe", "hooks") == ["lifecycle.load", "lifecycle.activate", "main"]
-    with anyio.fail_after(5):
-        while (await client.get_state("probe")) != State.ACTIVE:
-            pass
-    assert (await client.get_plugin("probe")).state == State.ACTIVE
+
+    async def active() -> bool:
+        return await client.get_state("probe") == State.ACTIVE
+
+    await until(active)
 
 
 @pytest.mark.threat("Supervision", "zygote killed")
@@ -207,9 +214,7 @@ async def test_a_zygote_that_is_killed_is_replaced(client: AsyncClient, daemon: 
     assert info.pid is not None
     (zygote,) = psutil.Process(daemon.process.pid).children()
     zygote.kill()
-    with anyio.fail_after(5):
-        while (await client.get_plugin("probe")).pid == info.pid:
-            pass
+    await replaced(client, "probe", info.pid)
     assert await client.call_plugin("probe", "echo", args=1) == 1
     assert not alive(info.pid)
 

@@ -11,6 +11,7 @@ import anyio.lowlevel
 import pytest
 from tests.fakes.editor import TimelineEditor
 from tests.harness.daemon import Daemon
+from tests.harness.waiting import until
 
 from plugind_client import AsyncClient
 from plugind_protocol import errors
@@ -36,9 +37,7 @@ def kept(editor: TimelineEditor) -> None:
 
 async def rolled_back(editor: TimelineEditor, *, adds: int = 1) -> dict[str, Any]:
     """Wait for the one transaction to be taken back; return what was asked for that."""
-    with anyio.fail_after(5):
-        while "rollback" not in editor.methods:
-            await anyio.lowlevel.checkpoint()
+    await until(lambda: "rollback" in editor.methods)
     assert [one for one in editor.methods if one != "getCurrentTime"] == ["begin", *["addClip"] * adds, "rollback"]
     assert list(editor.clips) == ["c1"]
     return editor.asked[-1][1]
@@ -139,9 +138,7 @@ async def test_a_timeout_while_the_transaction_begins(client: AsyncClient, edito
     editor.answers["timeline.begin"] = None
     with pytest.raises(errors.Timeout):
         await client.call_plugin("editing", "a", timeout_ms=300)
-    with anyio.fail_after(5):
-        while "rollback" not in editor.methods:
-            await anyio.lowlevel.checkpoint()
+    await until(lambda: "rollback" in editor.methods)
     assert editor.methods == ["begin", "rollback"]
 
 
@@ -311,9 +308,7 @@ async def test_a_call_stays_with_the_editor_it_has_begun_with(
         await reached.wait()
         async with newer.connected(daemon.socket, name="newer"):
             released.set()
-            with anyio.fail_after(5):
-                while "commit" not in editor.methods:
-                    await anyio.lowlevel.checkpoint()
+            await until(lambda: "commit" in editor.methods)
     assert editor.methods == ["begin", "addClip", "getCurrentTime", "removeClip", "commit"]
     assert newer.methods == []
 
@@ -365,9 +360,7 @@ async def test_effects(client: AsyncClient, editor: TimelineEditor) -> None:
 async def test_events(client: AsyncClient, editor: TimelineEditor) -> None:
     await client.load("editing")
     await client.events_publish("ui.menu", {"id": "add"}, plugin_id="editing")
-    with anyio.fail_after(5):
-        while "commit" not in editor.methods:
-            await client.get_state("editing")
+    await until(lambda: "commit" in editor.methods)
     assert editor.methods == ["begin", "addClip", "commit"]
     assert editor.asked[0][1]["label"] == "editing: event"
 
@@ -379,9 +372,7 @@ async def test_the_next_transaction_of_a_plugin_waits_for_the_one_before(
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(client.call_plugin, "editing", "a")
         tasks.start_soon(client.call_plugin, "editing", "a")
-        with anyio.fail_after(5):
-            while "commit" not in editor.methods:
-                await anyio.lowlevel.checkpoint()
+        await until(lambda: "commit" in editor.methods)
         await client.get_state("editing")
         assert editor.methods == ["begin", "addClip", "commit"]
         released.set()

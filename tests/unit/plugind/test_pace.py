@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from tests.harness.waiting import until
 
 from plugind import pace as clock
 from plugind.pace import Pace
@@ -84,21 +85,20 @@ async def test_slices_are_short_while_somebody_comes_with_little(monkeypatch: py
     at = 100.0
     monkeypatch.setattr(clock, "now", lambda: at)
     pace = Pace(slice_seconds=1)
-    until: list[float] = []
+    slices: list[float] = []
 
     def work(end: float) -> bool:
         nonlocal at
-        until.append(end - at)
+        slices.append(end - at)
         at += 1
-        return len(until) < 3
+        return len(slices) < 3
 
     pace.hurry()
     assert pace.begin() - at == pytest.approx(clock.SHORT_SECONDS)
     pace.wait(work)
-    while len(until) < 3:
-        await asyncio.sleep(0)
-    assert until[0] == pytest.approx(clock.SHORT_SECONDS)
-    assert until[-1] == pytest.approx(1)
+    await until(lambda: len(slices) >= 3)
+    assert slices[0] == pytest.approx(clock.SHORT_SECONDS)
+    assert slices[-1] == pytest.approx(1)
 
 
 async def test_no_slice_gets_longer_by_hurry() -> None:

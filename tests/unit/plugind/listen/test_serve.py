@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from tests.harness.waiting import until
 
 from plugind.listen import peer
 from plugind.listen.endpoint import Endpoint
@@ -258,8 +259,7 @@ async def test_stops_while_a_crowd_waits(endpoint: Endpoint) -> None:
 
 
 async def paused(server: Server) -> None:
-    while server.accepting:
-        await asyncio.sleep(0)
+    await until(lambda: not server.accepting)
 
 
 def peek(client: socket.socket) -> bytes | None:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 from tests.fakes.wire import RawClient, Wire, notification, request, wire
+from tests.harness.waiting import until
 
 from plugind.config import WireLimits
 from plugind.rpc.outbox import HIGH_WATER
@@ -184,17 +185,13 @@ async def test_a_message_over_the_limit_is_refused_and_the_connection_goes_on(pa
 
 @pytest.mark.threat("Wire", "huge announced sizes")
 async def test_an_announced_length_allocates_nothing(path: Path) -> None:
-    async with wire(path, hot={"plugins.call": echo}), RawClient(path) as other:
-        clients = []
+    async with wire(path, hot={"plugins.call": echo}), RawClient(path) as other, contextlib.AsyncExitStack() as crowd:
         before = resident()
         for _ in range(100):
-            client = await RawClient(path, framing=Framing.HEADERS).__aenter__()
+            client = await crowd.enter_async_context(RawClient(path, framing=Framing.HEADERS))
             await client.send_raw(b"Content-Length: 16000000\r\n\r\n{")
-            clients.append(client)
         assert await works(other)
         assert resident() - before < 16_000_000
-        for client in clients:
-            client.writer.transport.abort()
 
 
 def resident() -> int:
@@ -214,7 +211,7 @@ async def test_a_header_that_trickles_is_cut_off(path: Path) -> None:
             with contextlib.suppress(BrokenPipeError):
                 for byte in b"Content-Length: 1" + b"0" * 1000:
                     client.send(bytes([byte]))
-                    await asyncio.sleep(0.02)
+                    await asyncio.sleep(0.02)  # the trickle
             header, _, body = client.recv(10_000).partition(b"\r\n\r\n")
             assert header == b"Content-Length: %d" % len(body)
             assert json.loads(body)["error"]["code"] == -32005
@@ -257,8 +254,7 @@ async def test_a_body_that_flows_slowly_is_not_cut_off(path: Path, framing: Fram
 
 
 async def gone(served: Wire) -> None:
-    while len(served.sessions):
-        await asyncio.sleep(0)
+    await until(lambda: not len(served.sessions))
 
 
 @pytest.mark.threat("Wire", "clients that never read")
@@ -302,10 +298,8 @@ async def test_who_never_reads_for_too_long_is_disconnected(path: Path) -> None:
     async with wire(path, hot={"plugins.call": echo}, stall_seconds=0.1) as served, RawClient(path) as other:
         with socket.socket(socket.AF_UNIX) as client:
             flood(client, path)
-            while len(served.sessions) < 2:
-                await asyncio.sleep(0)
-            while len(served.sessions) > 1:
-                await asyncio.sleep(0.01)  # until the stall limit, which this waits for
+            await until(lambda: len(served.sessions) >= 2)
+            await until(lambda: len(served.sessions) <= 1)
             assert await works(other)
 
 
@@ -352,8 +346,7 @@ async def test_closing_waits_for_nobody_who_does_not_read(path: Path) -> None:
     async with wire(path, hot={"plugins.call": echo}) as served:
         with socket.socket(socket.AF_UNIX) as client:
             flood(client, path)
-            while not len(served.sessions):
-                await asyncio.sleep(0)
+            await until(lambda: len(served.sessions))
             await served.sessions.disconnect(seconds=0.05)
             await gone(served)
 
@@ -413,8 +406,7 @@ async def test_garbage_ends_nothing_but_its_own_connection(path: Path, seed: int
                 client.writer.write_eof()
             await client.drain()
         assert await works(other)
-        while len(served.sessions) > 1:
-            await asyncio.sleep(0)
+        await until(lambda: len(served.sessions) <= 1)
 
 
 @pytest.mark.threat("Wire", "clients that come, go and send garbage")

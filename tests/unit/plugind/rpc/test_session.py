@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 from tests.fakes.wire import RawClient, notification, wire
+from tests.harness.waiting import until
 
 from plugind.rpc.session import Session
 from plugind_protocol.framing import Framing
@@ -37,8 +38,7 @@ async def test_clients_are_kept_in_order_with_numbers_of_their_own(path: Path) -
             assert len(served.sessions) == 2
         async with RawClient(path) as three:
             assert (await three.call("initialize", hello("c")))["result"] > max(numbers)
-            while len(served.sessions) > 1:
-                await asyncio.sleep(0)
+            await until(lambda: len(served.sessions) <= 1)
 
 
 async def test_introduction(path: Path) -> None:
@@ -64,8 +64,7 @@ async def test_what_a_client_provides_is_told_when_it_changes(path: Path) -> Non
             await client.call("initialize", hello("c", "timeline"))
             await other.call("initialize", hello("other"))
             assert seen == [(number, {"ui"}), (number, {"timeline"})]
-        while len(served.sessions):
-            await asyncio.sleep(0)
+        await until(lambda: not len(served.sessions))
     assert seen[2:] == [(number, frozenset())]
 
 
@@ -79,8 +78,7 @@ async def test_broadcast_speaks_to_each_client_in_its_framing(path: Path) -> Non
         ):
             for client in (lines, headers):
                 await client.call("initialize", hello("c"))
-            while len(served.sessions) < 3:
-                await asyncio.sleep(0)
+            await until(lambda: len(served.sessions) >= 3)
             served.sessions.broadcast("plugins.console", {"message": "é\n"})
             for client in (lines, headers):
                 assert await client.read() == notification("plugins.console", {"message": "é\n"})
@@ -119,8 +117,7 @@ async def test_cleaning_up_after_a_client(path: Path) -> None:
             forget()
             assert calls == []
         with capture_logs() as log:
-            while len(served.sessions):
-                await asyncio.sleep(0)
+            await until(lambda: not len(served.sessions))
         assert calls == ["last", "first"]
         assert [one["event"] for one in log] == ["clean-up after a client failed"]
         session.on_close(lambda: calls.append("too late"))()

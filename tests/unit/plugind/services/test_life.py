@@ -7,6 +7,7 @@ import anyio
 import pytest
 from tests.fakes.daemon import FakeDaemon, running
 from tests.fakes.pool import plugin
+from tests.harness.waiting import until
 
 from plugind.services.idle import Step
 from plugind.services.runtime import Runtime
@@ -50,9 +51,7 @@ async def test_a_lost_worker_is_replaced_and_active_as_before(tmp_path: Path) ->
         runtime = await there(daemon, tmp_path)
         cast("Any", await runtime.ensure(State.ACTIVE)).end()
         assert (runtime.state, runtime.worker) == (State.ERROR, None)
-        with anyio.fail_after(5):
-            while runtime.state is not State.ACTIVE:
-                await anyio.lowlevel.checkpoint()
+        await until(lambda: runtime.state is State.ACTIVE)
 
 
 async def test_a_hook_that_fails_is_an_error_and_leaves_no_worker(tmp_path: Path) -> None:

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any, cast
 
-import anyio
 import pytest
 from tests.fakes.daemon import FakeDaemon, running
 from tests.fakes.pool import FakeWorker, plugin
+from tests.harness.waiting import until
 
 from plugind.services.runtime import Runtime
 from plugind_protocol.methods import Install, State
@@ -21,9 +21,7 @@ async def reinforced(daemon: FakeDaemon, folder: Path) -> tuple[Runtime, FakeWor
     worker = cast("Any", await runtime.ensure(State.LOADED))
     worker.unanswered = 1
     assert runtime.crew.pick(worker, "e") is worker
-    with anyio.fail_after(5):
-        while not runtime.crew.workers:
-            await anyio.lowlevel.checkpoint()
+    await until(lambda: runtime.crew.workers)
     assert len(daemon.pool.workers) == 2
     return runtime, worker
 

@@ -1,9 +1,8 @@
 import asyncio
-from collections.abc import Callable
 from typing import Any, cast
 
-import anyio
 import pytest
+from tests.harness.waiting import until
 
 from plugind.supervisor.crew import Crew, Helper, Seats
 from plugind_protocol.errors import PlugindError, Trap, WorkerCrashed
@@ -67,12 +66,6 @@ class Ship:
 async def settled() -> None:
     for _ in range(6):
         await asyncio.sleep(0)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    with anyio.fail_after(5):
-        while not condition():
-            await asyncio.sleep(0)
 
 
 async def test_a_helper_comes_when_a_frame_finds_all_busy() -> None:

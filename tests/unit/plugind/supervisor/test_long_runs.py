@@ -1,6 +1,5 @@
 """Guests that compute for long, found and set back; what the scheduler is told of it."""
 
-import asyncio
 import ctypes
 import os
 import platform
@@ -11,6 +10,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from tests.harness.waiting import until
 
 from plugind.supervisor import scheduling
 from plugind.supervisor.long_runs import LongRuns
@@ -54,8 +54,7 @@ async def test_a_call_that_goes_on_sets_its_worker_back_until_its_end(thread: in
     long_runs, worker = LongRuns(), Busy(thread, change=False)
     usual = slice_ns(thread)
     long_runs.watch(worker)
-    while not worker.demoted:
-        await asyncio.sleep(0)
+    await until(lambda: worker.demoted)
     assert slice_ns(thread) == (scheduling.COMPUTE_NS if usual else 0)
     long_runs.over(worker)
     assert not worker.demoted
@@ -65,8 +64,7 @@ async def test_a_call_that_goes_on_sets_its_worker_back_until_its_end(thread: in
 async def test_a_worker_with_many_short_calls_is_left_alone() -> None:
     long_runs, worker = LongRuns(), Busy(os.getpid(), change=True)
     long_runs.watch(worker)
-    while worker.looks < 5:
-        await asyncio.sleep(0)
+    await until(lambda: worker.looks >= 5)
     assert not worker.demoted
 
 
@@ -74,12 +72,10 @@ async def test_nobody_looks_once_nothing_runs() -> None:
     long_runs, worker = LongRuns(), Busy(os.getpid(), change=True)
     worker.stopped = True
     long_runs.watch(worker)
-    while not worker.looks:
-        await asyncio.sleep(0)
+    await until(lambda: worker.looks)
     other = Busy(os.getpid(), change=True)
     long_runs.watch(other)
-    while other.looks < 3:
-        await asyncio.sleep(0)
+    await until(lambda: other.looks >= 3)
     assert worker.looks == 1
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import anyio
 import msgspec
 import pytest
+from tests.harness.waiting import until
 
 from plugind.host.allowance import Allowance
 from plugind.host.caller import Caller
@@ -255,10 +256,8 @@ async def test_changes_are_brought_to_the_disk_soon(bench: Bench) -> None:
     journal = bench.folders.storage("p").with_name("storage.db-wal")
     assert journal.stat().st_size > 0
     with anyio.fail_after(10):
-        while store.unsynced:
-            await anyio.lowlevel.checkpoint()
+        await until(lambda: not store.unsynced)
     assert journal.stat().st_size == 0
     await bench.set("k", 2)
     with anyio.fail_after(10):
-        while store.unsynced:
-            await anyio.lowlevel.checkpoint()
+        await until(lambda: not store.unsynced)
