@@ -73,9 +73,10 @@ class UnixServer:
     async def aclose(self) -> None:
         """Stop accepting, and wait until nothing is between accept and its protocol."""
         self.stop_accepting()
-        for task in self._handovers:
-            task.cancel()
-        await asyncio.gather(*self._handovers, return_exceptions=True)
+        if (
+            self._handovers
+        ):  # they take two turns of the loop; uvloop would not tell a protocol of one that is cancelled
+            await asyncio.wait(self._handovers)
 
     def _accept(self) -> None:
         for _ in range(_BURST):
@@ -121,7 +122,7 @@ class UnixServer:
 
     def _handed_over(self, sock: socket.socket, task: "asyncio.Task[object]") -> None:
         self._handovers.discard(task)
-        if task.cancelled():  # perhaps before it began
+        if task.cancelled():  # with all of the loop's, perhaps before it began
             sock.close()
 
     async def _hand_over(self, sock: socket.socket) -> None:

@@ -34,6 +34,16 @@ class Echo(asyncio.Protocol):
         self.transport.write(data)
 
 
+class Leaving(Echo):
+    """Notes its end."""
+
+    def __init__(self) -> None:
+        self.lost = asyncio.Event()
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        self.lost.set()
+
+
 @pytest.fixture
 def endpoint(tmp_path: Path) -> Endpoint:
     return Endpoint(str(tmp_path / "run" / "d.sock"))
@@ -256,6 +266,39 @@ async def test_stops_while_a_crowd_waits(endpoint: Endpoint) -> None:
         for client in crowd:
             client.close()
     assert left_behind(endpoint) == []
+
+
+async def test_who_was_just_accepted_when_it_stops_is_told_of_its_end(endpoint: Endpoint) -> None:
+    """However far the hand-over had come: in the turn of the loop before its protocol is made, and in the one after."""
+    for turns in range(4):
+        made: list[Leaving] = []
+
+        def factory(made: list[Leaving] = made) -> Leaving:
+            made.append(Leaving())
+            return made[-1]
+
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(5)
+            async with serve_unix(endpoint, factory) as server:
+                client.connect(endpoint.path)
+                server._accept()
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+            (protocol,) = made
+            protocol.transport.close()
+            await asyncio.wait_for(protocol.lost.wait(), 5)
+            assert client.recv(1) == b""
+
+
+async def test_who_was_just_accepted_when_everything_is_cancelled_is_closed(endpoint: Endpoint) -> None:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(5)
+        async with serve_unix(endpoint, Echo) as server:
+            client.connect(endpoint.path)
+            server._accept()
+            (task,) = server._handovers
+            task.cancel()  # before it has begun
+        assert client.recv(1) == b""
 
 
 async def paused(server: Server) -> None:
