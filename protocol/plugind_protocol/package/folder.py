@@ -55,6 +55,7 @@ def read(folder: Path, *, caps: Caps = CAPS) -> Contents:
     empty: set[str] = set()
     total = 0
     for name in _named(manifest, folder):
+        _check_way(folder, name)
         empty.add(name)
         for inner, size in _regular_files(folder / name, name):
             empty.discard(name)
@@ -85,6 +86,15 @@ def _named(manifest: manifests.Manifest, folder: Path) -> Iterator[str]:
         yield from map(_clean, paths)
     yield from (shot for shot in manifest.metadata.screenshots if (folder / shot).is_file())
     yield from (name for name in _ALONGSIDE if (folder / name).is_file())
+
+
+def _check_way(folder: Path, name: str) -> None:
+    """Make sure that a name leads to what lies in the folder: beyond a link, it would be somebody else's file."""
+    for parent in Path(name).parents:
+        if parent != Path() and (folder / parent).is_symlink():
+            raise PackageInvalid(
+                f"{name!r} lies beyond {str(parent)!r}, which is a link; links and devices are refused"
+            )
 
 
 def _regular_files(path: Path, name: str) -> Iterator[tuple[Path, int]]:

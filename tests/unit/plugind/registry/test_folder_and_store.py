@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,6 +53,25 @@ def test_links_and_devices_are_refused(tmp_path: Path, kind: str) -> None:
         (source / "assets").mkdir()
         (source / "assets" / "passwd").symlink_to("/etc/passwd")
     with pytest.raises(PackageInvalid, match="neither a file nor a folder"):
+        folder.read(source)
+
+
+@pytest.mark.threat("Packages", "what is not plain files")
+@pytest.mark.parametrize("what", ["module", "resource", "resource further down", "screenshot"])
+def test_what_lies_beyond_a_link_is_refused(tmp_path: Path, what: str) -> None:
+    """Else a folder could bring a user's own files into the package, where the plugin may read them."""
+    (tmp_path / "home" / "keys").mkdir(parents=True)
+    for name in ("key", "keys/key", "key.wasm"):
+        (tmp_path / "home" / name).write_text("secret")
+    changes: dict[str, Any] = {
+        "module": {"main": "link/key.wasm"},
+        "resource": {"resources": {"assets": ["link/key"]}},
+        "resource further down": {"resources": {"assets": ["link/keys/key"]}},
+        "screenshot": {"metadata": {"screenshots": ["link/key"]}},
+    }[what]
+    source = plugin(tmp_path / "p", **changes)
+    (source / "link").symlink_to("../home")
+    with pytest.raises(PackageInvalid, match="beyond 'link', which is a link"):
         folder.read(source)
 
 
