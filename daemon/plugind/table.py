@@ -50,7 +50,7 @@ def dispatcher(
             "plugins.deactivate": plugins.deactivate,
             "plugins.enable": plugins.enable,
             "plugins.disable": plugins.disable,
-            "plugins.reload": plugins.reload,
+            "plugins.reload": development.reload,
             "plugins.release": plugins.release,
             "plugins.setResourceLimits": plugins.set_resource_limits,
             "plugins.getResourceLimits": plugins.get_resource_limits,

@@ -810,7 +810,7 @@ METHODS: Final = table(
     Method("plugins.deactivate", PluginId, PluginInfo, "Deactivate; the plugin stays loaded."),
     Method("plugins.enable", PluginId, PluginInfo, "Allow the plugin to be loaded."),
     Method("plugins.disable", PluginId, PluginInfo, "Unload the plugin and do not load it on demand."),
-    Method("plugins.reload", PluginId, PluginInfo, "Replace the worker by a fresh one, in the same state."),
+    Method("plugins.reload", PluginId, PluginInfo, "Replace the worker, or take what has changed in development."),
     Method("plugins.release", Release, PluginInfo, "End a quarantine, or switch to an earlier version."),
     Method("plugins.list", Empty, list[PluginInfo], "All installed plugins."),
     Method("plugins.get", PluginId, PluginInfo, "One installed plugin."),

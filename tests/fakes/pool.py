@@ -44,7 +44,7 @@ class FakeWorker:
         self._owner = owner
         self._fails = json.loads(Path(plan.module).read_text()).get("fails")
 
-    async def hook(self, name: str, *, timeout: float) -> bytes:
+    async def hook(self, name: str, *, timeout: float, params: bytes = b"null") -> bytes:
         await asyncio.sleep(0)
         self.check_alive()
         self.hooks.append(name)

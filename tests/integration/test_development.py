@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import anyio
 import pytest
 from tests.harness.daemon import Daemon
-from tests.harness.plugins import hooked
+from tests.harness.plugins import altered, hooked
 from tests.harness.waiting import until
 
 from plugind_client import AsyncClient
@@ -133,6 +134,69 @@ async def test_calls_in_flight_end_on_the_instance_they_began_on(daemon: Daemon,
         assert answers == [TIME]
         await until_version(client, "2.0.0")
         await client.uninstall("hooked")
+
+
+async def test_what_has_changed_is_taken_when_asked(client: AsyncClient, tmp_path: Path) -> None:
+    source = tmp_path / "dev"
+    await client.console_clear("hooked")
+    pid = (await client.load_development(hooked(source))).pid
+    hooked(source, "1.1.0")
+    info = await client.reload("hooked")
+    assert (info.version, info.state) == ("1.1.0", State.LOADED)
+    assert await client.call_plugin("hooked", "version") == "1.1.0"
+    again = await client.reload("hooked")  # nothing has changed: a fresh worker
+    assert again.pid not in (None, pid, info.pid)
+    hooked(source, "2.0.0", traps="lifecycle.load")
+    with pytest.raises(errors.Trap, match=r"1\.1\.0 is back as it was"):
+        await client.reload("hooked")
+    (source / "manifest.json").write_text("{")
+    with pytest.raises(errors.ManifestInvalid, match="not valid JSON"):
+        await client.reload("hooked")
+    assert await client.call_plugin("hooked", "version") == "1.1.0"
+    said = [one.message for one in (await client.console_get("hooked")).messages]
+    assert not any("is not taken" in words for words in said), "who asked was told"
+
+
+async def test_state_is_carried_over(client: AsyncClient, plugins: Path, tmp_path: Path) -> None:
+    source = tmp_path / "dev"
+    altered(plugins / "keeper", source)
+    await client.load_development(str(source))
+    assert [await client.call_plugin("keeper", "count") for _ in range(2)] == [1, 2]
+    manifest = source / "manifest.json"
+    manifest.write_text(manifest.read_text().replace("1.0.0", "1.1.0"))
+    assert (await client.reload("keeper")).version == "1.1.0"
+    assert await client.call_plugin("keeper", "count") == 3
+    await client.reload("keeper")  # nothing has changed
+    assert await client.call_plugin("keeper", "count") == 4
+    (source / "plugin.wat").write_text("(module (func (export")
+    with pytest.raises(errors.PlugindError):
+        await client.reload("keeper")
+    assert await client.call_plugin("keeper", "count") == 5, "the same instance"
+    shutil.copy(plugins / "trapper" / "plugin.wat", source)
+    assert (await client.reload("keeper")).state is State.LOADED, "it has no hooks for it"
+
+
+async def test_state_goes_with_updates_and_rollbacks(client: AsyncClient, plugins: Path, tmp_path: Path) -> None:
+    await client.install(altered(plugins / "keeper", tmp_path / "1"))
+    assert await client.call_plugin("keeper", "count") == 1
+    await client.install(altered(plugins / "keeper", tmp_path / "2", version="2.0.0"))
+    assert await client.call_plugin("keeper", "count") == 2
+    await client.rollback("keeper")
+    assert await client.call_plugin("keeper", "count") == 3
+    await client.unload("keeper")
+    assert await client.call_plugin("keeper", "count") == 1, "who unloads it wants it to forget"
+
+
+async def test_state_that_is_not_to_be_had_keeps_nothing_from_running(client: AsyncClient, plugins: Path) -> None:
+    await client.install(str(plugins / "keeper"))
+    for _ in range(8):
+        await client.call_plugin("keeper", "count")
+    assert await client.call_plugin("keeper", "count") == 9
+    assert (await client.reload("keeper")).state is State.LOADED
+    assert await client.call_plugin("keeper", "count") == 1
+    (line,) = (await client.console_get("keeper")).messages
+    assert line.level == "error"
+    assert "lifecycle.saveState failed, so that its state is lost: keeper 1.0.0: not to be had" in line.message
 
 
 async def test_an_installed_version_comes_back(client: AsyncClient, tmp_path: Path) -> None:

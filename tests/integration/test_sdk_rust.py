@@ -214,6 +214,13 @@ async def test_a_panic_is_told_with_file_and_line(client: AsyncClient, probe: st
     assert await client.call_plugin(probe, "count") == 101, "a fresh instance, loaded again"
 
 
+async def test_state_is_carried_over_a_reload(client: AsyncClient, probe: str) -> None:
+    assert await client.call_plugin(probe, "count") == 101
+    assert await client.call_plugin(probe, "count") == 102
+    await client.reload(probe)
+    assert await client.call_plugin(probe, "count") == 103
+
+
 async def test_what_is_printed_is_in_the_console(client: AsyncClient, probe: str) -> None:
     await client.call_plugin(probe, "prints")
     entries = [(entry.level, entry.message) for entry in await console(client, probe, "log trace")]

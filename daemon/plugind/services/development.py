@@ -28,7 +28,7 @@ from plugind.services.installer import Installer
 from plugind.services.runtime import Runtime
 from plugind.supervisor.pool import Pool
 from plugind_protocol.errors import InvalidParams, PackageInvalid, PlugindError
-from plugind_protocol.methods import LoadDevelopment, PluginInfo, State
+from plugind_protocol.methods import LoadDevelopment, PluginId, PluginInfo, State
 
 _QUIET_MS: Final = 100
 """A change is looked at once nothing has changed for so long."""
@@ -55,8 +55,12 @@ class _Watched:
         self.path = path
         self.grant = grant
         self.scope = anyio.CancelScope()
+        self.looking = anyio.Lock()
+        """Held while its folder is looked at, by its watch or because somebody asked."""
         self.plugin_id = ""
         self.signature: Signature | None = None
+        self.fault: PlugindError | OSError | None = None
+        """Why what is there is not taken."""
         self.complaint: str | None = None
         """What is wrong, as long as it has not been said."""
 
@@ -120,6 +124,33 @@ class Development:
             self._console(runtime.plugin_id, _ERROR, f"development: {exc.message}")
         return runtime.info()
 
+    async def reload(self, _session: Session, params: PluginId) -> PluginInfo:
+        """Take at once what has changed in a plugin's folder; where nothing has, or there is none, restart its worker.
+
+        Raises:
+            PluginNotFound: It is not installed.
+            PlugindError: What is in the folder is not taken; the version before it goes on.
+        """
+        runtime = self._catalog.get(params.plugin_id)
+        watched = self._watched.get(params.plugin_id)
+        if watched is None or not await self._look_now(watched):
+            await runtime.reload()
+        return runtime.info()
+
+    async def _look_now(self, watched: _Watched) -> bool:
+        """Take what has changed; whoever asked is told what is wrong with it, so that the console need not be."""
+        async with watched.looking:
+            before = watched.signature
+            try:
+                await self._take(watched)
+                if watched.fault is not None:  # the watch was first
+                    raise watched.fault
+            except OSError as exc:
+                raise PackageInvalid(f"{watched.path} cannot be read: {exc.strerror}") from exc
+            finally:
+                watched.complaint = None
+            return watched.signature != before
+
     async def restore(self) -> None:
         """Watch the folders again that were to be remembered; one that cannot be loaded is said, and left."""
         for path, grant in await anyio.to_thread.run_sync(self._database.developed):
@@ -136,7 +167,8 @@ class Development:
     async def _watch(self, watched: _Watched) -> None:
         with watched.scope:
             async for changed in _changes(watched.path):
-                await self._look(watched, settled=not changed)
+                async with watched.looking:
+                    await self._look(watched, settled=not changed)
             self._console(watched.plugin_id, _ERROR, f"development: {watched.path} is not watched any more")
 
     async def _look(self, watched: _Watched, *, settled: bool) -> None:
@@ -160,15 +192,22 @@ class Development:
         try:
             contents = await anyio.to_thread.run_sync(folder.read, watched.path)
             signature = await anyio.to_thread.run_sync(_signature, contents)
-        except (PlugindError, OSError):
+        except (PlugindError, OSError) as exc:
             broken = await anyio.to_thread.run_sync(_manifest_signature, watched.path)
             if broken == watched.signature:
                 return self._catalog.get(watched.plugin_id)
-            watched.signature = broken
+            watched.signature, watched.fault = broken, exc
             raise
         if signature == watched.signature:
             return self._catalog.get(watched.plugin_id)
-        watched.signature = signature
+        watched.signature, watched.fault = signature, None
+        try:
+            return await self._develop(watched, contents)
+        except (PlugindError, OSError) as exc:
+            watched.fault = exc
+            raise
+
+    async def _develop(self, watched: _Watched, contents: folder.Contents) -> Runtime:
         if watched.plugin_id not in ("", contents.manifest.name):
             raise PackageInvalid(f"it is {contents.manifest.name} now, not {watched.plugin_id}")
         chosen = grants.choose(watched.grant, contents.manifest.requested)

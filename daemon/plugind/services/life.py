@@ -121,7 +121,10 @@ class Life:
                 if worker is not None:
                     await self.staff.finish(worker, active=wanted is State.ACTIVE, drain=self._environment.drain)
                 await self._unload("reload")
-            await self.ensure(wanted)
+            try:
+                await self.ensure(wanted)
+            finally:
+                self.staff.carried = None
 
     async def remove(self, commit: Commit) -> None:
         """Stop the plugin for good.

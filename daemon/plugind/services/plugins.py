@@ -135,12 +135,6 @@ class PluginsService:
         await self._order.unload(runtime, "disabled")
         return runtime.info()
 
-    async def reload(self, _session: Session, params: PluginId) -> PluginInfo:
-        """Replace the worker by a fresh one, in the same state."""
-        runtime = self._catalog.get(params.plugin_id)
-        await runtime.reload()
-        return runtime.info()
-
     async def release(self, _session: Session, params: Release) -> PluginInfo:
         """End a quarantine, or switch to an earlier version."""
         return (await self._catalog.quarantine.release(params.plugin_id, fallback=params.fallback)).info()

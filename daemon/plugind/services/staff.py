@@ -8,6 +8,7 @@ from typing import Final
 
 import anyio
 
+from plugind.services import carrying
 from plugind.services.environment import Environment
 from plugind.services.helping import HelperOwner
 from plugind.services.reports import Reports
@@ -55,6 +56,8 @@ class Staff:
             warn=lambda words: environment.console(standing.plugin_id, 3, words),
         )
         """Further workers, for frames of stateless effects."""
+        self.carried: bytes | None = None
+        """State on its way from one worker of its own to the next; see `plugind.services.carrying`."""
         self._standing = standing
         self._reports = reports
         self._environment = environment
@@ -89,6 +92,9 @@ class Staff:
             for window, file in self._windows.values():
                 await worker.open_window(window, file.descriptor, timeout=environment.hook_timeout)
             await worker.hook("lifecycle.load", timeout=environment.hook_timeout)
+            if self.carried is not None:
+                timeout = environment.hook_timeout
+                await carrying.restored(worker, self.carried, timeout=timeout, complain=self._reports.logged)
             worker.check_alive()
         except PlugindError as exc:
             if worker is None and isinstance(exc, Trap | MemoryLimit):  # in its start function
@@ -144,20 +150,22 @@ class Staff:
     # --- ending -----------------------------------------------------------------------------------------------
 
     async def finish(
-        self, worker: Worker, *, active: bool, drain: float = 0.0, hook_timeout: float | None = None
+        self, worker: Worker, *, active: bool, drain: float | None = None, hook_timeout: float | None = None
     ) -> None:
         """Let a worker that takes no more calls come to its end.
 
         Args:
             worker: The worker.
             active: Whether the plugin is active.
-            drain: Seconds that calls in flight may go on.
+            drain: Seconds that calls in flight may go on, where another worker follows; that one is given its state.
             hook_timeout: Seconds that each hook may take; default as for all hooks.
         """
-        if drain:
+        if drain is not None:
             with anyio.move_on_after(drain):
                 await worker.drained()
                 await self.crew.drained()
+            timeout = self._environment.hook_timeout
+            self.carried = await carrying.saved(worker, timeout=timeout, complain=self._reports.logged)
         names = ("lifecycle.deactivate", "lifecycle.unload")
         for name in names if active else names[1:]:
             try:

@@ -92,7 +92,7 @@ class Trial:
             await self._go_back(before, running, because=str(exc), reason=reason)
             raise
         finally:
-            standing.before = None
+            standing.before = self._staff.carried = None
         if running is not None and runs:
             self._arrive(tried, running)
         elif quarantine is not None:

@@ -245,10 +245,10 @@ class Worker:
             self.check_alive()
         return self._submit(_CALL, function.encode(), bytes(args), label=function, timeout=timeout, lane=lane)
 
-    def hook(self, name: str, *, timeout: float) -> Call:
+    def hook(self, name: str, *, timeout: float, params: bytes = b"null") -> Call:
         """Run a lifecycle hook; the worker repeats it wherever it has to start the guest afresh."""
         self.check_alive()
-        return self._submit(Kind.HOOK, name.encode(), b"null", label=name, timeout=timeout)
+        return self._submit(Kind.HOOK, name.encode(), params, label=name, timeout=timeout)
 
     def process(
         self,

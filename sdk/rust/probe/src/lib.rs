@@ -42,6 +42,18 @@ fn count() -> Result<u32> {
     Ok(COUNT.get())
 }
 
+/// What is counted goes on in the next instance.
+#[save_state]
+fn save() -> Result<u32> {
+    Ok(COUNT.get())
+}
+
+#[restore_state]
+async fn restore(_api: PluginAPI, count: u32) -> Result<()> {
+    COUNT.set(count);
+    Ok(())
+}
+
 #[command]
 fn echo(value: Value) -> Result<Value> {
     Ok(value)

@@ -7,6 +7,8 @@ use syn::{parse_macro_input, FnArg, ItemFn, LitStr, Type};
 
 /// Names that the host calls of its own accord.
 const RESERVED: [&str; 2] = ["main", "event"];
+const SAVE_STATE: &str = "lifecycle.saveState";
+const RESTORE_STATE: &str = "lifecycle.restoreState";
 
 /// Makes a function the plugin's `main`: it runs each time the plugin becomes active, after `lifecycle.activate`.
 ///
@@ -41,6 +43,25 @@ pub fn on_unload(arguments: TokenStream, function: TokenStream) -> TokenStream {
     hook(arguments, function, "Unload")
 }
 
+/// Makes a function the plugin's `lifecycle.saveState`: what it returns is given to the next instance of the plugin.
+///
+/// It runs before a reload, an update, and each change while the plugin is developed. `async` or not; it takes a `PluginAPI`
+/// or nothing, and returns a `Result` of any type that serde can write.
+#[proc_macro_attribute]
+pub fn save_state(arguments: TokenStream, function: TokenStream) -> TokenStream {
+    state(arguments, function, SAVE_STATE)
+}
+
+/// Makes a function the plugin's `lifecycle.restoreState`: it gets what the instance before this one has saved.
+///
+/// It runs after `lifecycle.load` and before `lifecycle.activate`. `async` or not; it takes what was saved, of any type that
+/// serde can read, with a `PluginAPI` before it or without, and returns `Result<()>`. Where it fails, or what was saved does not
+/// fit, the plugin goes on without, and its console says so.
+#[proc_macro_attribute]
+pub fn restore_state(arguments: TokenStream, function: TokenStream) -> TokenStream {
+    state(arguments, function, RESTORE_STATE)
+}
+
 /// Makes a function callable by `plugins.call`, under its own name or another: `#[command(name = "clips.count")]`.
 ///
 /// `async` or not. It takes a `PluginAPI`, or arguments, or both in this order, or nothing. The arguments are one value of
@@ -58,6 +79,12 @@ pub fn command(arguments: TokenStream, function: TokenStream) -> TokenStream {
     parse_macro_input!(arguments with parser);
     let function = parse_macro_input!(function as ItemFn);
     expand_command(function, name).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+fn state(arguments: TokenStream, function: TokenStream, name: &str) -> TokenStream {
+    let none = Tokens::from(arguments);
+    let function = parse_macro_input!(function as ItemFn);
+    expand_state(function, &none, name).unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
 fn hook(arguments: TokenStream, function: TokenStream, kind: &str) -> TokenStream {
@@ -92,19 +119,40 @@ fn expand_hook(function: ItemFn, arguments: &Tokens, kind: &str) -> syn::Result<
     })
 }
 
+fn expand_state(function: ItemFn, arguments: &Tokens, name: &str) -> syn::Result<Tokens> {
+    if !arguments.is_empty() {
+        return Err(syn::Error::new_spanned(arguments, "this attribute takes no arguments"));
+    }
+    let signature = Signature::of(&function)?;
+    let wanted = match (name, &signature.argument) {
+        (SAVE_STATE, Some(argument)) => Some((quote! { #argument }, "it can take a PluginAPI, and nothing else")),
+        (RESTORE_STATE, None) => Some((quote! { #function }, "it has to take what was saved")),
+        _ => None,
+    };
+    if let Some((place, words)) = wanted {
+        return Err(syn::Error::new_spanned(place, words));
+    }
+    expand_call(function, &signature, &LitStr::new(name, proc_macro2::Span::call_site()))
+}
+
 fn expand_command(function: ItemFn, name: Option<LitStr>) -> syn::Result<Tokens> {
     let signature = Signature::of(&function)?;
     let name = name.unwrap_or_else(|| LitStr::new(&function.sig.ident.to_string(), function.sig.ident.span()));
     if RESERVED.contains(&name.value().as_str()) || name.value().starts_with("lifecycle.") {
         return Err(syn::Error::new(name.span(), "this name is reserved: the host calls it of its own accord"));
     }
+    expand_call(function, &signature, &name)
+}
+
+/// Registers a function that takes JSON and answers JSON.
+fn expand_call(function: ItemFn, signature: &Signature, name: &LitStr) -> syn::Result<Tokens> {
     let (read, given) = match &signature.argument {
         Some(kind) => {
             (quote! { let given = ::timeline_studio_sdk::__private::arguments::<#kind>(&params); }, quote! { given? })
         }
         None => (quote! { let _ = params; }, Tokens::new()),
     };
-    let call = call(&function, &signature, &given);
+    let call = call(&function, signature, &given);
     let function = with_println(function);
     Ok(quote! {
         #function

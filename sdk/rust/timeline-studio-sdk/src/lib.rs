@@ -28,7 +28,9 @@ pub use events::{EventStream, Subscription};
 pub use frame::{Pixel, PixelFormat, VideoFrame, UNSUPPORTED_FORMAT};
 pub use generated::*;
 pub use params::{Parameter, Parameters};
-pub use timeline_studio_sdk_macros::{command, on_activate, on_deactivate, on_load, on_unload, plugin_main};
+pub use timeline_studio_sdk_macros::{
+    command, on_activate, on_deactivate, on_load, on_unload, plugin_main, restore_state, save_state,
+};
 
 /// What nearly every plugin uses: `use timeline_studio_sdk::prelude::*;`.
 ///
@@ -37,8 +39,9 @@ pub use timeline_studio_sdk_macros::{command, on_activate, on_deactivate, on_loa
 pub mod prelude {
     pub use crate::generated::*;
     pub use crate::{
-        api, bail, command, ensure, on_activate, on_deactivate, on_load, on_unload, plugin_main, EffectDefinition,
-        EffectProcessor, Error, Parameter, Parameters, PixelFormat, PluginAPI, Result, VideoFrame,
+        api, bail, command, ensure, on_activate, on_deactivate, on_load, on_unload, plugin_main, restore_state,
+        save_state, EffectDefinition, EffectProcessor, Error, Parameter, Parameters, PixelFormat, PluginAPI, Result,
+        VideoFrame,
     };
 }
 
