@@ -15,6 +15,7 @@ from benchmarks.calls import calls
 from benchmarks.density import density
 from benchmarks.findings import Curve, Finding, Row, Spread
 from benchmarks.frames import frames
+from benchmarks.languages import languages
 from benchmarks.rendering import rendering
 from benchmarks.scaling import scaling
 from benchmarks.setting import ROOT, Setting, Subject
@@ -23,6 +24,7 @@ from benchmarks.starting import starting
 SUBJECTS: Final[dict[str, Subject]] = {
     "calls": calls,
     "frames": frames,
+    "languages": languages,
     "rendering": rendering,
     "starting": starting,
     "density": density,

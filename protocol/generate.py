@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from plugind_protocol import manifest_schema, openrpc
+from plugind_protocol.host import assemblyscript as host_assemblyscript
 from plugind_protocol.host import document as host_document
 from plugind_protocol.host import page as host_page
 from plugind_protocol.host import rust as host_rust
@@ -25,7 +26,10 @@ FILES: Final[dict[str, Callable[[], dict[str, Any]]]] = {
 }
 SDK: Final = Path(__file__).parent.parent / "sdk"
 PAGES: Final[dict[str, Callable[[], str]]] = {"host-api.md": host_page.page}
-SOURCES: Final[dict[str, Callable[[], str]]] = {"rust/timeline-studio-sdk/src/generated.rs": host_rust.source}
+SOURCES: Final[dict[str, Callable[[], str]]] = {
+    "rust/timeline-studio-sdk/src/generated.rs": host_rust.source,
+    "assemblyscript/package/assembly/generated.ts": host_assemblyscript.source,
+}
 
 
 def render(document: dict[str, Any]) -> str:

@@ -1,0 +1,2 @@
+// All that plugins use: import { … } from "@timeline-studio/assemblyscript".
+export * from "./assembly/index";

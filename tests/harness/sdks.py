@@ -1,0 +1,59 @@
+"""Plugins that are built by the SDKs' own toolchains."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from benchmarks.languages import Language
+from tests.harness.daemon import ROOT
+
+from plugind_client import AsyncClient, FrameBuffers
+from plugind_protocol.methods import FrameRef
+
+Picture = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
+
+
+def require(folder: Path, *, sources: Sequence[Path] = (), made_by: str = "sdk-assemblyscript") -> str:
+    """Skip a test whose plugin is not built, or was built of other sources; in CI, that fails.
+
+    Args:
+        folder: The plugin's folder.
+        sources: Where its sources lie; by default those of a plugin of the AssemblyScript SDK.
+        made_by: The target of make that builds it.
+
+    Returns:
+        The folder, to install from.
+    """
+    module = folder / "plugin.wasm"
+    places = sources or (folder / "assembly", ROOT / "sdk" / "assemblyscript" / "package" / "assembly")
+    newest = max(path.stat().st_mtime for place in places for path in place.rglob("*") if path.is_file())
+    if not module.exists() or module.stat().st_mtime < newest:
+        pytest.skip(f"{folder.name} is not built, or older than its sources: run make {made_by}")
+    return str(folder)
+
+
+def require_language(language: Language) -> str:
+    """Skip a test whose language is not built; otherwise as `require`."""
+    sources = [ROOT / one for one in language.sources]
+    return require(ROOT / language.plugin, sources=sources, made_by=language.made_by)
+
+
+async def process(client: AsyncClient, plugin: str, effect: str, picture: Picture, **params: Any) -> Picture:
+    """Have a frame processed from slot to slot, and in place: both must be the same, and the input stay as it is."""
+    pixel_format = "RGBA8" if picture.dtype == np.uint8 else "RGBA32F"
+    height, width = picture.shape[:2]
+    window = await client.frames_open(plugin, width=width, height=height, pixel_format=pixel_format, slots=2)
+    with FrameBuffers(window) as buffers:
+        buffers.array(0)[...] = picture
+        frame = FrameRef(window_id=window.window_id, input=0, output=1)
+        await client.effects_process(plugin, effect, frame=frame, params=params)
+        assert (buffers.array(0) == picture).all(), "the input was changed"
+        result: Picture = buffers.array(1).copy()
+        frame = FrameRef(window_id=window.window_id, input=0)
+        await client.effects_process(plugin, effect, frame=frame, params=params)
+        assert (buffers.array(0) == result).all(), "in place gives something else"
+    await client.frames_close(window.window_id)
+    return result
