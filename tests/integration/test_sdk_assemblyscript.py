@@ -151,7 +151,7 @@ async def test_an_abort_is_told_with_file_and_line(client: AsyncClient, probe: s
     where = rf"aborted at assembly/index\.ts:{line}:3: cannot go on with this$"
     with pytest.raises(errors.Trap, match=where) as caught:
         await client.call_plugin(probe, "throws", args="this")
-    assert any(name.startswith("assembly/index") for name in caught.value.data.stack)
+    assert any("assembly/index" in name for name in caught.value.data.stack)
     assert re.search(where, (await console(client, probe, "cannot go on"))[-1].message)
     assert await client.call_plugin(probe, "count") == 101, "a fresh instance, loaded again"
     with pytest.raises(errors.Trap, match=r"aborted at ~lib/.*Index out of range"):

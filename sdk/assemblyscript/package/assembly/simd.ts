@@ -1,5 +1,7 @@
 // Pixels by vectors of 128 bits: four pixels of RGBA8, or one of RGBA32F. The helpers are inlined: one costs what its
 // instructions cost. Where a pixel is "floats", it is red, green, blue and alpha in one vector.
+//
+// Not used are `f32x4.convert_i32x4_u`, which wasmer 1.1 gets wrong, and `i16x8.extmul_…`, which it refuses.
 
 import { PixelFormat, VideoFrame } from "./frame";
 
@@ -7,7 +9,7 @@ import { PixelFormat, VideoFrame } from "./frame";
 // @ts-ignore: decorator
 @inline
 export function loadPixel8(at: usize): v128 {
-  return f32x4.convert_i32x4_u(i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(at))));
+  return f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(at))));
 }
 
 /** Stores floats as one RGBA8 pixel: rounded, and cut off at 0 and 255. */
@@ -21,28 +23,28 @@ export function storePixel8(at: usize, pixel: v128): void {
 // @ts-ignore: decorator
 @inline
 export function pixel0(pixels: v128): v128 {
-  return f32x4.convert_i32x4_u(i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(pixels)));
+  return f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(pixels)));
 }
 
 /** The second of them. */
 // @ts-ignore: decorator
 @inline
 export function pixel1(pixels: v128): v128 {
-  return f32x4.convert_i32x4_u(i32x4.extend_high_i16x8_u(i16x8.extend_low_i8x16_u(pixels)));
+  return f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_u(i16x8.extend_low_i8x16_u(pixels)));
 }
 
 /** The third of them. */
 // @ts-ignore: decorator
 @inline
 export function pixel2(pixels: v128): v128 {
-  return f32x4.convert_i32x4_u(i32x4.extend_low_i16x8_u(i16x8.extend_high_i8x16_u(pixels)));
+  return f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(i16x8.extend_high_i8x16_u(pixels)));
 }
 
 /** The fourth of them. */
 // @ts-ignore: decorator
 @inline
 export function pixel3(pixels: v128): v128 {
-  return f32x4.convert_i32x4_u(i32x4.extend_high_i16x8_u(i16x8.extend_high_i8x16_u(pixels)));
+  return f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_u(i16x8.extend_high_i8x16_u(pixels)));
 }
 
 /** Four pixels of floats as one vector of RGBA8: rounded, and cut off at 0 and 255. */
@@ -110,8 +112,8 @@ export function clamp(value: v128, least: f32, most: f32): v128 {
 @inline
 export function scale8(bytes: v128, by: v128): v128 {
   return i8x16.narrow_i16x8_u(
-    over255(i16x8.extmul_low_i8x16_u(bytes, by)),
-    over255(i16x8.extmul_high_i8x16_u(bytes, by)),
+    over255(i16x8.mul(i16x8.extend_low_i8x16_u(bytes), i16x8.extend_low_i8x16_u(by))),
+    over255(i16x8.mul(i16x8.extend_high_i8x16_u(bytes), i16x8.extend_high_i8x16_u(by))),
   );
 }
 
