@@ -17,7 +17,7 @@ STRIDE ?= 7
 MINUTES ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help setup wasmer run test hostile crashes soak check platforms format generate examples sdk-rust sdk-assemblyscript bench bench-quick docs package lock clean
+.PHONY: help setup wasmer run test hostile crashes soak check platforms format generate examples sdk-rust sdk-typescript sdk-assemblyscript bench bench-quick docs package lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -73,6 +73,10 @@ sdk-rust: ## Check and test the Rust SDK, and build its plugins for WebAssembly 
 	cd sdk/rust && RUSTDOCFLAGS="--deny warnings" cargo doc --quiet --locked --no-deps --package timeline-studio-sdk --package timeline-studio-sdk-macros
 	sdk/rust/build-wasm.sh
 
+sdk-typescript: $(VENV)/script ## Check and test the TypeScript SDK, rebuild what runs scripts and compare it (needs Node.js and cargo; WRITE=1 replaces it)
+	cd sdk/typescript && npm ci --silent --no-audit --no-fund && npm run --silent check && npm test --silent
+	$(BIN)/python sdk/typescript/runtime/build.py $(if $(WRITE),--write)
+
 sdk-assemblyscript: ## Build the plugins of the AssemblyScript SDK, and test it with them (needs Node.js)
 	cd sdk/assemblyscript && { test package-lock.json -ot node_modules/.package-lock.json || npm ci --silent --no-audit --no-fund; }
 	cd sdk/assemblyscript && npm run --silent build && npm test --silent
@@ -93,7 +97,7 @@ lock: $(VENV)/dev ## Write packaging/constraints.txt anew: the newest versions t
 	$(BIN)/python packaging/lock.py
 
 clean: ## Remove everything that can be made again
-	rm -rf $(VENV) .venv-bench .venv-wasmer benchmarks/results dist site build sdk/rust/target sdk/assemblyscript/node_modules .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-bench .venv-wasmer benchmarks/results dist site build sdk/rust/target sdk/typescript/dist sdk/typescript/runtime/build sdk/assemblyscript/node_modules .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "plugind needs Python 3.11 or newer; none was found (set PYTHON=...)" >&2; exit 1; }
@@ -121,6 +125,10 @@ $(VENV)/dev: pyproject.toml packaging/constraints.txt | $(BIN)/python
 
 $(VENV)/hostile: pyproject.toml packaging/constraints.txt | $(VENV)/dev
 	$(INSTALL) --group hostile
+	@touch $@
+
+$(VENV)/script: pyproject.toml packaging/constraints.txt | $(VENV)/dev
+	$(INSTALL) --group script
 	@touch $@
 
 $(VENV)/docs: pyproject.toml packaging/constraints.txt | $(VENV)/dev

@@ -15,11 +15,12 @@ from benchmarks.peers.guest import Guest
 from benchmarks.peers.node_host import one_hop
 from benchmarks.peers.relay import relay
 from benchmarks.peers.rpyc_echo import rpyc_echo
-from benchmarks.plugins import PROBE, ROOT, copies
+from benchmarks.plugins import PROBE, ROOT, SCRIPT, copies
 from benchmarks.setting import Hosted, Setting, daemon
 
 PAYLOAD: Final = {"text": "x" * 1011}
 """1 KB as JSON."""
+_SCRIPT_GOAL_US: Final = 1000.0
 IN_FLIGHT: Final = 64
 PLUGINS: Final = 8
 
@@ -48,10 +49,13 @@ def _latency(setting: Setting, hosted: Hosted, stack: ExitStack) -> Iterator[Fin
     line, args = echo(), json.dumps(PAYLOAD).encode()
     hosted.lines.ask("plugins.call", _hosted("storage.set", {"key": "k", "value": PAYLOAD}))
     stored = request("plugins.call", _hosted("storage.get", {"key": "k"}))
+    hosted.install(SCRIPT)
+    script = echo("ts-echo")
     guest = Guest(ROOT / PROBE / "plugin.wasm")
     candidates: dict[str, Candidate | Missing] = {
         "plugind": lambda: hosted.lines.exchange(line),
         "stored": lambda: hosted.lines.exchange(stored),
+        "script": lambda: hosted.lines.exchange(script),
         "in process": lambda: guest.call("echo", args),
         **dict(_peers(stack, line, args)),
     }
@@ -73,6 +77,16 @@ def _latency(setting: Setting, hosted: Hosted, stack: ExitStack) -> Iterator[Fin
         peer=found["plugind"].p50,
         ratio=host_call / found["plugind"].p50,
         goal=at_most(1.2),
+    )
+    yield Row(
+        key="calls.script",
+        what="`plugins.call` of a function in TypeScript, 1 KB, one in flight: p50",
+        value=found["script"].p50,
+        unit="µs",
+        against="1 ms",
+        peer=_SCRIPT_GOAL_US,
+        ratio=found["script"].p50 / _SCRIPT_GOAL_US,
+        goal=at_most(1),
     )
 
 

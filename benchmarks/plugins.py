@@ -10,6 +10,8 @@ from tempfile import TemporaryDirectory
 ROOT = Path(__file__).parent.parent
 PROBE = "tests/plugins/probe"
 """The guest whose calls are timed: it echoes, and calls the host."""
+SCRIPT = "sdk/typescript/examples/echo"
+"""A plugin in TypeScript, which echoes."""
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from plugind_protocol.host import assemblyscript as host_assemblyscript
 from plugind_protocol.host import document as host_document
 from plugind_protocol.host import page as host_page
 from plugind_protocol.host import rust as host_rust
+from plugind_protocol.host import typescript as host_typescript
 
 FOLDER: Final = Path(__file__).parent / "schema"
 DOCS: Final = Path(__file__).parent.parent / "docs"
@@ -29,6 +30,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {"host-api.md": host_page.page}
 SOURCES: Final[dict[str, Callable[[], str]]] = {
     "rust/timeline-studio-sdk/src/generated.rs": host_rust.source,
     "assemblyscript/package/assembly/generated.ts": host_assemblyscript.source,
+    "typescript/src/generated.ts": host_typescript.source,
 }
 
 

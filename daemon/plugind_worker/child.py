@@ -77,7 +77,7 @@ def _work(
 ) -> None:
     if order.launch is not None:
         worker = Worker(engine, order.launch, messages=messages, control=socket.socket(fileno=descriptors[1]))
-        worker.run(descriptors[2], lockdown=lockdown)
+        worker.run(*descriptors[2:], lockdown=lockdown)
     elif order.house is not None:
         house.House(engine, order.house, door=messages).serve(lockdown)
     elif order.compile is not None:

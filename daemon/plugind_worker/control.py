@@ -7,6 +7,7 @@ import _thread
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -20,6 +21,8 @@ STACK_BYTES: Final = 256 * 1024
 """What a control thread needs of stack; all that it reserves counts as memory of its process."""
 _DESCRIPTORS: Final = 4
 """How many are taken with one piece of an order; one is meant."""
+_LONGEST_WAIT: Final = 86_400.0
+"""Seconds waited at a time; every call has ended by then."""
 _HALF: Final = 1 << 31
 _MASK: Final = (1 << 32) - 1
 
@@ -113,6 +116,24 @@ class Control:
         """Note that the call is over; return whether it was interrupted."""
         with self._lock:
             self._running = False
+            return self.fired
+
+    def pause(self, seconds: float) -> bool:
+        """Wait.
+
+        Args:
+            seconds: How long; nothing where it is not above 0.
+
+        Returns:
+            Whether the call was interrupted, which ends the wait.
+        """
+        until = time.monotonic() + seconds
+        while not self._threaded and (left := until - time.monotonic()) > 0 and not self.fired:
+            if sockets.wait(self._sock, min(left, _LONGEST_WAIT)):
+                self._take()
+        with self._changed:
+            if self._threaded:
+                self._changed.wait_for(lambda: self.fired, min(max(seconds, 0), _LONGEST_WAIT))
             return self.fired
 
     def take_window(self, window: int) -> int:

@@ -45,6 +45,7 @@ class Guest:
         launch: Its limits and ABI.
         imports: What the host offers.
         interrupted: Whether the call that runs was interrupted.
+        program: Descriptor of its scripts, which is the guest's from now on.
     """
 
     def __init__(
@@ -55,12 +56,14 @@ class Guest:
         *,
         imports: Sequence[HostFunction],
         interrupted: Callable[[], bool],
+        program: int | None = None,
     ) -> None:
         self._engine = engine
         self._module = module
         self._launch = launch
         self._imports = imports
         self._interrupted = interrupted
+        self._program = program
         self._abi = ABIS[launch.abi]
         self._limits = Limits(memory_bytes=launch.memory_bytes, table_elements=launch.table_elements)
         self._windows: dict[int, OpenWindow] = {}
@@ -148,6 +151,9 @@ class Guest:
         self.discard()
         while self._windows:
             os.close(self._windows.popitem()[1].descriptor)
+        if self._program is not None:
+            os.close(self._program)
+            self._program = None
 
     def _current(self) -> _Live:
         if self._live is None:
@@ -173,9 +179,18 @@ class Guest:
         if initialize is not None:
             initialize()
         abi = self._abi(instance, self._module.exports, max_result_bytes=self._launch.max_result_bytes)
+        if self._program is not None:
+            abi.begin(_contents(self._program))
         frames = Frames(instance, memory_bytes=self._launch.memory_bytes)
         for opened in self._windows.values():
             frames.open(opened)
         for name, params in self._history:
             abi.hook(name, params)
         return _Live(instance, abi, frames)
+
+
+def _contents(descriptor: int) -> bytes:
+    """Read a whole file, by calls that a locked worker may make, for each instance anew: it is needed only once."""
+    size = os.lseek(descriptor, 0, os.SEEK_END)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return b"".join(iter(lambda: os.read(descriptor, size), b""))

@@ -28,8 +28,8 @@ from plugind_worker.sandbox.layer import Stage
 assert sys.platform != "win32"  # for type checkers: no sockets there that a house's door could be
 
 MAX_DATAGRAM: Final = 64 * 1024
-_DESCRIPTORS: Final = 3
-"""How many come with a Join."""
+_DESCRIPTORS: Final = 4
+"""How many come with a Join at most."""
 _STACK_BYTES: Final = 8 * 1024 * 1024
 """Of a thread that runs a guest: as much as a process's first thread has."""
 _JOIN: Final = msgspec.json.Decoder(Join)
@@ -120,7 +120,7 @@ class _Stay:
         _tell(self._door, Left(self._join.number, status))
 
     def _live(self) -> None:
-        messages, orders, artefact = self._descriptors
+        messages, orders, artefact, *program = self._descriptors
         engine = self._engine.sibling()
         worker = Worker(
             engine,
@@ -131,7 +131,7 @@ class _Stay:
             spawn=self._spawn,
         )
         try:
-            worker.run(artefact, lockdown=self._lockdown)
+            worker.run(artefact, *program, lockdown=self._lockdown)
         except ChannelClosedError:
             pass  # while it was starting
         finally:

@@ -89,11 +89,12 @@ class Worker:
             Kind.PARK: self._park,
         }
 
-    def run(self, artefact: int, *, lockdown: Lockdown) -> None:
+    def run(self, artefact: int, program: int | None = None, *, lockdown: Lockdown) -> None:
         """Start the plugin and serve it until the supervisor closes the channel.
 
         Args:
             artefact: Descriptor of the compiled module.
+            program: Descriptor of the plugin's scripts, where the module runs scripts.
             lockdown: What confines this process, entirely from before anything of the plugin's runs.
         """
         self._control.begin(START)  # before the thread: an interrupt of the start may have arrived already
@@ -103,7 +104,7 @@ class Worker:
             self._control.start()
             lockdown.apply(Stage.LAST)
             lockdown.check()
-            self._start(module, imports)
+            self._start(module, imports, program)
         except PlugindError as error:
             self._channel.send(Kind.FAILED, START, self._describe(error))
             return
@@ -145,9 +146,14 @@ class Worker:
         self._engine.prepare(imports)
         return module, imports
 
-    def _start(self, module: Module, imports: list[HostFunction]) -> None:
+    def _start(self, module: Module, imports: list[HostFunction], program: int | None) -> None:
         self._guest = Guest(
-            self._engine, module, self._launch, imports=imports, interrupted=lambda: self._control.fired
+            self._engine,
+            module,
+            self._launch,
+            imports=imports,
+            interrupted=lambda: self._control.fired,
+            program=program,
         )
         self._ending.callback(self._guest.close)
         self._guest.start()

@@ -16,8 +16,8 @@ from plugind_protocol import sockets
 from plugind_protocol.worker import Spawn
 
 MAX_DATAGRAM: Final = 64 * 1024
-DESCRIPTORS: Final = 3
-"""How many come with a launch."""
+DESCRIPTORS: Final = 4
+"""How many come with a launch at most."""
 
 
 class Spare:

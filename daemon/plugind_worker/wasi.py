@@ -1,4 +1,4 @@
-"""The part of WASI preview 1 that a plugin may use: clocks, random numbers, and printing to the console.
+"""The part of WASI preview 1 that a plugin may use: clocks, sleep, random numbers, and printing to the console.
 
 There are no files, no environment and no arguments: asking for them finds none. Written over `Instance`, so that every
 engine shares it. A pointer that lies gives the guest EFAULT, as WASI has a way to say so.
@@ -22,6 +22,7 @@ SUCCESS: Final = 0
 EBADF: Final = 8
 EFAULT: Final = 21
 EINVAL: Final = 28
+ENOTSUP: Final = 58
 ESPIPE: Final = 70
 
 _STREAMS: Final = {1: Level.INFO, 2: Level.ERROR}
@@ -36,9 +37,18 @@ _RANDOM_CHUNK: Final = 64 * 1024
 _CHARACTER_DEVICE: Final = 2
 _RIGHT_TO_WRITE: Final = 1 << 6
 
+_ABSOLUTE: Final = 1
+"""Flag of a subscription: its timeout is a time of its clock."""
+_MAX_SUBSCRIPTIONS: Final = 64
+_NS: Final = 1_000_000_000
+
 _U32: Final = struct.Struct("<I")
 _U64: Final = struct.Struct("<Q")
 _VECTOR: Final = struct.Struct("<II")
+_SUBSCRIPTION: Final = struct.Struct("<QBxxxxxxxIxxxxQQHxxxxxx")
+"""``u64 userdata, u8 0 for a clock, u32 clock, u64 timeout and precision in ns, u16 flags``."""
+_EVENT: Final = struct.Struct("<QHBxxxxxxxxxxxxxxxxxxxxx")
+"""``u64 userdata, u16 error, u8 type``, and what a clock's event has none of."""
 _FDSTAT: Final = struct.Struct("<BxHxxxxQQ")
 
 
@@ -75,6 +85,32 @@ class Wasi:
             return EINVAL
         _, resolution = _CLOCKS[clock]
         instance.write(out, _U64.pack(max(1, int(resolution * 1e9))))
+        return SUCCESS
+
+    def poll_oneoff(self, instance: Instance, wanted: int, events: int, count: int, out: int) -> int:
+        """Sleep until the first of some clocks is there; descriptors cannot be waited for.
+
+        Raises:
+            Timeout: The call was interrupted.
+        """
+        if not 0 < count <= _MAX_SUBSCRIPTIONS:
+            return EINVAL
+        left: list[tuple[int, int]] = []  # ns, whose
+        for index in range(count):
+            whose, kind, clock, timeout, _, flags = _SUBSCRIPTION.unpack(
+                instance.read(wanted + index * _SUBSCRIPTION.size, _SUBSCRIPTION.size)
+            )
+            if kind:
+                return ENOTSUP
+            if clock not in _CLOCKS:
+                return EINVAL
+            left.append((timeout - _CLOCKS[clock][0]() if flags & _ABSOLUTE else timeout, whose))
+        shortest = min(left)[0]
+        if self._control.pause(shortest / _NS):
+            raise Timeout("interrupted at its deadline while it slept", cause="timeout")
+        there = b"".join(_EVENT.pack(whose, SUCCESS, 0) for ns, whose in left if ns <= shortest)
+        instance.write(events, there)
+        instance.write(out, _U32.pack(len(there) // _EVENT.size))
         return SUCCESS
 
     def random_get(self, instance: Instance, out: int, length: int) -> int:
@@ -140,6 +176,7 @@ _Method = Callable[..., int]
 TABLE: Final[dict[str, tuple[Signature, _Method]]] = {
     "clock_time_get": (Signature.parse("i32 i64 i32 -> i32"), Wasi.clock_time_get),
     "clock_res_get": (Signature.parse("i32 i32 -> i32"), Wasi.clock_res_get),
+    "poll_oneoff": (Signature.parse("i32 i32 i32 i32 -> i32"), Wasi.poll_oneoff),
     "random_get": (Signature.parse("i32 i32 -> i32"), Wasi.random_get),
     "fd_write": (Signature.parse("i32 i32 i32 i32 -> i32"), Wasi.fd_write),
     "fd_fdstat_get": (Signature.parse("i32 i32 -> i32"), Wasi.fd_fdstat_get),

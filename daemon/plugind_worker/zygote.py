@@ -28,6 +28,8 @@ assert sys.platform != "win32"  # for type checkers: nothing forks there
 
 _SPARE_AFTER_MS: Final = 30
 """How long nothing must be ordered before a spare worker is made, which takes a processor from what is loaded."""
+_PLAIN: Final = 3
+"""How many descriptors come with an order that is neither a script's nor a house's."""
 
 
 def run(descriptor: int, engine_name: str) -> None:
@@ -173,7 +175,7 @@ class Zygote:
         job = jobs[0]
         if job.engine != self._engine.name:
             return f"this zygote has the engine {self._engine.name}, not {job.engine}"
-        needed = 1 if order.house is not None else DESCRIPTORS
+        needed = 1 if order.house is not None else _PLAIN + (order.launch is not None and order.launch.script)
         if len(descriptors) != needed:
             return f"{len(descriptors)} descriptors came with the order, not {needed}"
         return ""

@@ -5,6 +5,7 @@ duplicated into another process) is to be written with the spawner of workers.
 """
 
 import errno
+import select
 import socket
 import sys
 from collections.abc import Sequence
@@ -28,6 +29,10 @@ if sys.platform == "win32":
         raise _missing()
 
     def arrived(sock: socket.socket) -> bool:  # noqa: ARG001  # nothing comes
+        """Refuse."""
+        raise _missing()
+
+    def wait(sock: socket.socket, seconds: float) -> bool:  # noqa: ARG001  # nothing comes
         """Refuse."""
         raise _missing()
 
@@ -89,3 +94,9 @@ else:
         except ConnectionResetError:
             pass
         return True
+
+    def wait(sock: socket.socket, seconds: float) -> bool:
+        """Wait until something, or the end, can be received; False when nothing came in time."""
+        poll = select.poll()
+        poll.register(sock, select.POLLIN)
+        return bool(poll.poll(seconds * 1000))

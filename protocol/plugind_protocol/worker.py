@@ -136,7 +136,7 @@ class LiveLimits(msgspec.Struct):
 
 
 class Launch(msgspec.Struct):
-    """What the zygote gets for a new worker; the descriptors follow in this order: messages, control, artefact."""
+    """What the zygote gets for a new worker; the descriptors follow: messages, control, artefact, its script if any."""
 
     plugin_id: str
     version: str
@@ -153,6 +153,9 @@ class Launch(msgspec.Struct):
     """Processor time of the whole process."""
     file_descriptors: int | None = None
     """Descriptors of the whole process."""
+    script: bool = False
+    """The module runs scripts, and those of the plugin come as one more descriptor: a file as
+    `plugind_protocol.package.script.pack` writes it."""
 
 
 class House(msgspec.Struct):

@@ -5,6 +5,17 @@ import msgspec
 from plugind_protocol.manifest import Limits
 
 
+class ScriptPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What a module that runs scripts is given to run."""
+
+    folder: str
+    """Path of the plugin's package."""
+    main: str
+    """The main module, by its path in there."""
+    hash: str
+    """SHA-256 of all its modules as they are packed, hex."""
+
+
 class LaunchPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Which module to run, as whom, within which limits."""
 
@@ -19,5 +30,7 @@ class LaunchPlan(msgspec.Struct, frozen=True, kw_only=True):
     engine: str
     abi: str
     limits: Limits
+    script: ScriptPlan | None = None
+    """The module is our own and runs this."""
     publisher: str | None = None
     """With whose plugins it shares a process; ``None`` for a process of its own."""

@@ -1,7 +1,7 @@
 """What is installed of one plugin, and what all runtimes work with: values between the catalogue and the runtimes."""
 
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 import anyio.abc
@@ -9,11 +9,11 @@ import msgspec
 
 from plugind.host.effects import EffectRegistry
 from plugind.host.own import OwnProviders
-from plugind.policy.plan import LaunchPlan
+from plugind.policy.plan import LaunchPlan, ScriptPlan
 from plugind.registry.records import Record
 from plugind.services.capsules import Capsules
 from plugind.services.hosting import HostCalls
-from plugind.supervisor import restart
+from plugind.supervisor import restart, scripts
 from plugind.supervisor.crew import Seats
 from plugind.supervisor.pool import Pool
 from plugind_protocol.manifest import Limits, Manifest
@@ -31,13 +31,27 @@ class Installed(msgspec.Struct, frozen=True):
     publisher: str | None = None
     """With whose plugins it shares a process, if it does."""
 
+    @property
+    def package(self) -> Path:
+        """The folder of its package."""
+        return self.module.parents[len(PurePosixPath(self.manifest.main).parts) - 1]
+
+    @property
+    def script(self) -> ScriptPlan | None:
+        """What is run of it by the runtime of scripts, where it is one."""
+        if self.record.abi != scripts.ABI:
+            return None
+        return ScriptPlan(folder=str(self.package), main=self.manifest.main, hash=self.record.module_hash)
+
     def plan(self) -> LaunchPlan:
         """Return all that the supervisor gets to know of it."""
+        runs = self.script
         return LaunchPlan(
             plugin_id=self.record.plugin_id,
             version=self.record.version,
-            module=str(self.module),
-            module_hash=self.record.module_hash,
+            module=str(self.module if runs is None else scripts.RUNTIME),
+            module_hash=self.record.module_hash if runs is None else scripts.runtime_hash(),
+            script=runs,
             text=self.module.suffix == ".wat",
             engine=self.engine,
             abi=self.record.abi,

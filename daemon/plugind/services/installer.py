@@ -16,10 +16,12 @@ from plugind.registry import folder, records
 from plugind.registry.records import Record
 from plugind.registry.store import PackageStore, Staged
 from plugind.services.environment import Installed
+from plugind.supervisor import scripts
 from plugind.supervisor.pool import Pool
 from plugind_protocol import manifest as manifests
 from plugind_protocol.errors import UnsupportedAbi
 from plugind_protocol.manifest import Limits, Manifest
+from plugind_protocol.package import script
 
 _log = structlog.get_logger(__name__)
 
@@ -91,12 +93,20 @@ class Installer:
                 await anyio.to_thread.run_sync(self._store.discard, staged)
 
     async def _compiled(self, manifest: Manifest, package: str, engine: str) -> Prepared:
+        if script.is_script(manifest.main):
+            return await self._script(manifest, package, engine)
         module = self._store.path(package) / manifest.main
         module_hash = await anyio.to_thread.run_sync(_hash, module)
         compiled = await self._pool.compile(module, module_hash, text=manifest.main.endswith(".wat"), engine=engine)
         if manifest.abi not in (None, compiled.abi):
             raise UnsupportedAbi(f"{manifest.name}: the manifest says abi {manifest.abi}, the module is {compiled.abi}")
         return Prepared(manifest=manifest, package=package, module_hash=module_hash, abi=compiled.abi)
+
+    async def _script(self, manifest: Manifest, package: str, engine: str) -> Prepared:
+        """Find a script's modules; what is compiled is what runs it, once for all scripts."""
+        plan = await anyio.to_thread.run_sync(scripts.plan, self._store.path(package), manifest.main)
+        await self._pool.compile(scripts.RUNTIME, scripts.runtime_hash(), text=False, engine=engine)
+        return Prepared(manifest=manifest, package=package, module_hash=plan.hash, abi=scripts.ABI)
 
     def installed(self, record: Record) -> Installed:
         """Read what a record is about from its package. Blocks.
@@ -149,10 +159,17 @@ class Installer:
 
 
 def _check_kind(manifest: Manifest) -> None:
-    if manifest.main.endswith((".js", ".ts")) or manifest.abi in ("javascript", "extism"):
+    if manifest.abi == "extism":
         raise UnsupportedAbi(
-            f"{manifest.name}: {manifest.abi or 'javascript'} plugins are not supported by this version of plugind",
+            f"{manifest.name}: {manifest.abi} plugins are not supported by this version of plugind",
             hint="Build the plugin to WebAssembly with the Timeline or the numeric ABI.",
+        )
+    is_script = script.is_script(manifest.main)
+    if manifest.abi is not None and is_script != (manifest.abi == scripts.ABI):
+        kind = "a script" if is_script else "no script"
+        raise UnsupportedAbi(
+            f"{manifest.name}: the manifest says abi {manifest.abi}, and its main module {manifest.main} is {kind}",
+            hint="Leave abi out: it is told by the main module.",
         )
 
 

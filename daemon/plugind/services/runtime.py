@@ -7,7 +7,7 @@ What it is made of: where it stands (`standing`), what it may do (`rights`), its
 import contextlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import anyio
 import msgspec
@@ -91,7 +91,7 @@ class Runtime:
     @property
     def package(self) -> Path:
         """The folder of its package."""
-        return self.installed.module.parents[len(PurePosixPath(self.installed.manifest.main).parts) - 1]
+        return self.installed.package
 
     @property
     def crashes(self) -> Crashes:

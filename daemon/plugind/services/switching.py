@@ -15,6 +15,7 @@ from plugind.services.held import HeldUpdates
 from plugind.services.installer import Installer
 from plugind.services.runtime import Runtime
 from plugind.services.shelf import Shelf
+from plugind.supervisor import scripts
 from plugind_protocol.errors import InvalidState
 
 
@@ -90,8 +91,9 @@ class Switching:
 
     def prefer(self) -> None:
         """Have the modules of current versions kept compiled before all others."""
-        current = frozenset(runtime.installed.record.module_hash for runtime in self._shelf.runtimes.values())
-        self._environment.pool.compiler.prefer(current)
+        records = [runtime.installed.record for runtime in self._shelf.runtimes.values()]
+        current = {scripts.runtime_hash() if one.abi == scripts.ABI else one.module_hash for one in records}
+        self._environment.pool.compiler.prefer(frozenset(current))
 
 
 def check_installed(current: Record) -> None:

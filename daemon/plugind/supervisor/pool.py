@@ -12,6 +12,7 @@ import structlog
 from plugind.errors import StartupError
 from plugind.pace import Pace
 from plugind.policy.plan import LaunchPlan
+from plugind.supervisor import scripts
 from plugind.supervisor.compiler import Compiler
 from plugind.supervisor.engines import Engines
 from plugind.supervisor.house import ROOMS, Home, House
@@ -147,13 +148,27 @@ class Pool:
         descriptor, compiled = await self.compiler.artefact(
             Path(plan.module), plan.module_hash, text=plan.text, zygote=zygote, urgent=True
         )
+        brought = [descriptor]
+        try:
+            if plan.script is not None:
+                brought.append(await anyio.to_thread.run_sync(scripts.open_program, plan.script))
+            return await self._launch(plan, zygote, compiled, brought, owner=owner, meter=meter)
+        finally:
+            for one in brought:
+                os.close(one)
+
+    async def _launch(
+        self, plan: LaunchPlan, zygote: Zygote, compiled: Compiled, brought: list[int], *, owner: Owner, meter: Meter
+    ) -> Worker:
+        """Start a worker with descriptors of its module and its script, which stay the caller's."""
         messages, their_messages = socket.socketpair()
         control, their_control = socket.socketpair()
         order = Launch(
             plugin_id=plan.plugin_id,
             version=plan.version,
             engine=plan.engine,
-            abi=compiled.abi,
+            abi=compiled.abi if plan.script is None else scripts.ABI,
+            script=plan.script is not None,
             memory_bytes=plan.limits.memory_bytes or MAX_MEMORY_BYTES,
             table_elements=plan.limits.table_elements or _TABLE_ELEMENTS,
             max_result_bytes=plan.limits.message_bytes or self._max_result_bytes,
@@ -163,14 +178,12 @@ class Pool:
         )
         try:
             with their_messages, their_control:
-                sent = [their_messages.fileno(), their_control.fileno(), descriptor]
+                sent = [their_messages.fileno(), their_control.fileno(), *brought]
                 home = await self._settle(zygote, plan, order, sent)
         except BaseException:
             messages.close()
             control.close()
             raise
-        finally:
-            os.close(descriptor)
         worker = Worker(
             plan,
             home,

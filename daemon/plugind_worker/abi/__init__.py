@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from plugind_worker.abi.base import Abi
+from plugind_worker.abi.javascript import JavaScriptAbi
 from plugind_worker.abi.numeric import NumericAbi
 from plugind_worker.abi.timeline import TimelineAbi
 from plugind_worker.engine.base import Export
 
 ABIS: Final[dict[str, type[Abi]]] = {
+    "javascript": JavaScriptAbi,
     "timeline": TimelineAbi,
     "numeric": NumericAbi,
 }

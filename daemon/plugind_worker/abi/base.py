@@ -33,6 +33,14 @@ class Abi(Protocol):
     def callables(exports: Sequence[Export]) -> list[str]:
         """Return the functions that can be called, where exports tell; otherwise nothing."""
 
+    def begin(self, program: bytes) -> None:
+        """Give the instance the plugin's own scripts; called once, before all else, where there are some.
+
+        Raises:
+            PluginError: They fail at their start.
+            PlugindError: As `call`.
+        """
+
     def call(self, name: bytes, params: bytes) -> bytes:
         """Call a function of the plugin.
 

@@ -54,6 +54,10 @@ class NumericAbi:
         """Return the functions whose values are all numbers."""
         return [e.name for e in exports if e.signature is not None and e.signature.numeric and e.name != _RUN_AT_START]
 
+    def begin(self, program: bytes) -> None:
+        """Say that such a module runs no scripts."""
+        raise UnsupportedAbi(f"a module of the numeric ABI runs no scripts ({len(program)} bytes of them came)")
+
     def call(self, name: bytes, params: bytes) -> bytes:
         """Call an exported function."""
         text = name.decode("utf-8", "replace")

@@ -9,6 +9,7 @@ from plugind_protocol.errors import (
     ErrorObject,
     FunctionNotFound,
     MemoryLimit,
+    PlugindError,
     PluginError,
     TooLarge,
     Trap,
@@ -51,9 +52,9 @@ class TimelineAbi:
     ) -> None:
         self._instance = instance
         self._max = max_result_bytes
-        self._call = _function(instance, "plugin_call")
-        self._alloc = _function(instance, "plugin_alloc")
-        self._free = _function(instance, "plugin_free")
+        self._call = exported(instance, "plugin_call")
+        self._alloc = exported(instance, "plugin_alloc")
+        self._free = exported(instance, "plugin_free")
         version = instance.function("plugin_abi")
         if version is not None and (found := version()[0]) != VERSION:
             raise UnsupportedAbi(f"follows version {found} of the timeline ABI; this host has version {VERSION}")
@@ -74,26 +75,34 @@ class TimelineAbi:
         """Return nothing: only the plugin knows its methods."""
         return []
 
+    def begin(self, program: bytes) -> None:
+        """Say that such a module runs no scripts."""
+        raise UnsupportedAbi(f"a module of the timeline ABI runs no scripts ({len(program)} bytes of them came)")
+
     def call(self, name: bytes, params: bytes) -> bytes:
         """Call a method."""
         failed, text = self._run(name, params)
         if not failed:
             return text
-        error = _error_object(text)
+        error = error_object(text)
         if error.code == NOT_IMPLEMENTED and error.data is None:  # with data it is the host's, passed on by the guest
             shown = name.decode("utf-8", "replace")
             raise FunctionNotFound(f"has no function {shown!r}", hint="See the plugin's own documentation.")
-        raise PluginError(error.message, error=error)
+        raise self.failure(error)
 
     def hook(self, name: bytes, params: bytes) -> bytes | None:
         """Call a reserved method, which the plugin need not have."""
         failed, text = self._run(name, params)
         if not failed:
             return text
-        error = _error_object(text)
-        if error.code == NOT_IMPLEMENTED:
+        error = error_object(text)
+        if error.code == NOT_IMPLEMENTED and error.data is None:
             return None
-        raise PluginError(error.message, error=error)
+        raise self.failure(error)
+
+    def failure(self, error: ErrorObject) -> PlugindError:
+        """Return what is raised for an error that the guest answered with."""
+        return PluginError(error.message, error=error)
 
     def _run(self, name: bytes, params: bytes) -> tuple[bool, bytes]:
         """Return whether the guest answered with an error, and the text of its answer."""
@@ -108,6 +117,10 @@ class TimelineAbi:
         name_length = len(name)
         packed = self._call(pointer, name_length, pointer + name_length, len(data) - name_length)[0]
         self._free(pointer, len(data), 1)
+        return self.unpack(packed)
+
+    def unpack(self, packed: int) -> tuple[bool, bytes]:
+        """Return whether a packed answer is an error, and its text."""
         return bool(packed & _ERROR_BIT), self._take(packed >> 32, packed & _LENGTH)
 
     def _take(self, pointer: int, length: int) -> bytes:
@@ -129,14 +142,24 @@ class TimelineAbi:
             raise PluginError(f"returned something that is not a UTF-8 JSON text: {error}", cause="protocol") from error
 
 
-def _function(instance: Instance, name: str) -> Function:
+def exported(instance: Instance, name: str) -> Function:
+    """Return a function of the guest that it must have.
+
+    Raises:
+        UnsupportedAbi: It has none of this name.
+    """
     function = instance.function(name)
     if function is None:
         raise UnsupportedAbi(f"exports no {name}, which the timeline ABI needs")
     return function
 
 
-def _error_object(text: bytes) -> ErrorObject:
+def error_object(text: bytes) -> ErrorObject:
+    """Read the error object that a guest answered with; of one that is too large, code and message are kept.
+
+    Raises:
+        PluginError: It is none.
+    """
     try:
         error = msgspec.json.decode(text, type=ErrorObject)
     except (msgspec.DecodeError, RecursionError) as fault:

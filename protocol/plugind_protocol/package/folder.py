@@ -13,6 +13,7 @@ import msgspec
 
 from plugind_protocol import manifest as manifests
 from plugind_protocol.errors import ManifestInvalid, PackageInvalid
+from plugind_protocol.package import script
 from plugind_protocol.package.caps import CAPS, Caps
 
 _ALONGSIDE: Final = ("README.md", "LICENSE", "LICENSE.txt", "CHANGELOG.md")
@@ -36,7 +37,8 @@ def read(folder: Path, *, caps: Caps = CAPS) -> Contents:
         caps: How much may be in it.
 
     Returns:
-        The manifest, and the files that belong to the package: what the manifest names, and its read-me and licence.
+        The manifest, and the files that belong to the package: what the manifest names, what a script imports, and its
+        read-me and licence.
 
     Raises:
         ManifestInvalid: ``manifest.json`` is missing or wrong.
@@ -54,7 +56,7 @@ def read(folder: Path, *, caps: Caps = CAPS) -> Contents:
     files: dict[str, Path] = {}
     empty: set[str] = set()
     total = 0
-    for name in _named(manifest, folder):
+    for name in _named(manifest, folder, caps):
         _check_way(folder, name)
         empty.add(name)
         for inner, size in _regular_files(folder / name, name):
@@ -79,9 +81,11 @@ def _clean(name: str) -> str:
     return Path(name).as_posix()
 
 
-def _named(manifest: manifests.Manifest, folder: Path) -> Iterator[str]:
+def _named(manifest: manifests.Manifest, folder: Path, caps: Caps) -> Iterator[str]:
     yield manifests.MANIFEST_NAME
     yield _clean(manifest.main)
+    if script.is_script(manifest.main):
+        yield from script.files(folder, manifest.main, caps=caps)
     for paths in manifest.resources.values():
         yield from map(_clean, paths)
     yield from (shot for shot in manifest.metadata.screenshots if (folder / shot).is_file())

@@ -1,6 +1,7 @@
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -162,3 +163,14 @@ def test_without_a_thread_windows_are_waited_for(alone: Rig) -> None:
     alone.order(Order.INTERRUPT, 5)
     with pytest.raises(Timeout):
         alone.control.take_window(1)
+
+
+def test_a_pause_ends_with_its_time_or_an_interrupt(rig: Rig) -> None:
+    rig.control.begin(1)
+    began = time.monotonic()
+    assert not rig.control.pause(0.02)
+    assert not rig.control.pause(-1)
+    assert time.monotonic() - began >= 0.02
+    rig.order(Order.INTERRUPT, 1)
+    assert rig.control.pause(60)
+    assert time.monotonic() - began < 30

@@ -16,12 +16,17 @@ class Console:
     """Stands for the console and for control."""
 
     fired = False
+    paused = 0.0
 
     def __init__(self) -> None:
         self.written: list[tuple[int, bytes]] = []
 
     def write(self, level: Level, data: bytes) -> None:
         self.written.append((level, data))
+
+    def pause(self, seconds: float) -> bool:
+        self.paused = seconds
+        return self.fired
 
 
 @pytest.fixture
@@ -172,3 +177,44 @@ def test_exiting_ends_the_call(guest: Instance) -> None:
     with pytest.raises(Trap, match="plugin exited with 3") as caught:
         function(guest, "proc_exit")(3)
     assert caught.value.data.cause == "trap"
+
+
+def _clock(
+    instance: Instance, at: int, *, whose: int, timeout: int, clock: int = 1, flags: int = 0, kind: int = 0
+) -> None:
+    instance.write(at, struct.pack("<QB7xI4xQQH6x", whose, kind, clock, timeout, 0, flags))
+
+
+def test_a_guest_sleeps_until_the_first_of_its_clocks(guest: Instance, console: Console) -> None:
+    _clock(guest, 0, whose=7, timeout=3_000_000_000)
+    _clock(guest, 48, whose=8, timeout=20_000_000)
+    assert call(guest, "poll_oneoff", 0, 512, 2, 1024) == 0
+    assert console.paused == 0.02
+    assert guest.read(1024, 4) == b"\1\0\0\0"
+    assert struct.unpack("<QHB", guest.read(512, 11)) == (8, 0, 0)
+
+
+def test_a_time_of_the_clock_is_waited_for(guest: Instance, console: Console) -> None:
+    _clock(guest, 0, whose=1, timeout=time.monotonic_ns() + 5_000_000_000, flags=1)
+    assert call(guest, "poll_oneoff", 0, 512, 1, 1024) == 0
+    assert 0 < console.paused <= 5
+    _clock(guest, 0, whose=1, timeout=0, flags=1)
+    assert call(guest, "poll_oneoff", 0, 512, 1, 1024) == 0
+    assert console.paused < 0
+
+
+def test_what_is_no_clock_cannot_be_waited_for(guest: Instance) -> None:
+    _clock(guest, 0, whose=1, timeout=0, kind=1)
+    assert call(guest, "poll_oneoff", 0, 512, 1, 1024) == wasi.ENOTSUP
+    _clock(guest, 0, whose=1, timeout=0, clock=9)
+    assert call(guest, "poll_oneoff", 0, 512, 1, 1024) == EINVAL
+    assert call(guest, "poll_oneoff", 0, 512, 0, 1024) == EINVAL
+    assert call(guest, "poll_oneoff", 0, 512, 2**31, 1024) == EINVAL
+    assert call(guest, "poll_oneoff", 65530, 512, 1, 1024) == EFAULT
+
+
+def test_an_interrupt_ends_a_sleep(guest: Instance, console: Console) -> None:
+    _clock(guest, 0, whose=1, timeout=1)
+    console.fired = True
+    with pytest.raises(Timeout):
+        call(guest, "poll_oneoff", 0, 512, 1, 1024)

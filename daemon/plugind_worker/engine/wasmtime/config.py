@@ -36,7 +36,7 @@ SETTINGS: Final[dict[str, bool | int | str]] = {
     "cranelift_opt_level": "speed",
     "parallel_compilation": False,  # a compiling child may start no threads, and its time is bounded by one processor
     "epoch_interruption": True,
-    "max_wasm_stack": 1024 * 1024,  # bytes; host functions called by a guest stand on the same stack
+    "max_wasm_stack": 2 * 1024 * 1024,  # bytes; host functions called by a guest stand on the same stack
     "memory_may_move": False,  # frame windows are mapped at addresses that must hold
     "memory_reservation": 4 * 1024**3,  # bytes; the whole 32-bit range, so that accesses need no bounds checks
     "memory_guard_size": 32 * 1024 * 1024,  # bytes
