@@ -19,12 +19,12 @@ _PAUSE_SECONDS: Final = 0.005
 """Between looks after that: whoever is waited for needs the processor."""
 
 
-async def until(look: Callable[[], T | Awaitable[T]], *, seconds: float = 20.0) -> T:
+async def until(look: Callable[[], T | Awaitable[T]], *, seconds: float = 40.0) -> T:
     """Look until there is something to see.
 
     Args:
         look: Returns what is seen, at once or when it is awaited; anything that counts as true ends the wait.
-        seconds: How long to go on.
+        seconds: How long to go on; less than a test may take, and enough for a machine that has much to do.
 
     Returns:
         What was seen.
@@ -43,7 +43,7 @@ async def until(look: Callable[[], T | Awaitable[T]], *, seconds: float = 20.0) 
     raise AssertionError(_late(seconds, seen))
 
 
-def wait_until(look: Callable[[], T], *, seconds: float = 20.0) -> T:
+def wait_until(look: Callable[[], T], *, seconds: float = 40.0) -> T:
     """Look until there is something to see, in a thread that may wait; as `until`."""
     end = time.monotonic() + seconds
     while not (seen := look()):
