@@ -7,10 +7,9 @@ whoever has just come with little; as long as somebody does, slices are short.
 """
 
 import asyncio
-import contextlib
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final
 
 SLICE_SECONDS: Final = 0.0003
@@ -29,7 +28,7 @@ now: Final = time.perf_counter
 
 
 class Pace:
-    """Those that wait for their next slice.
+    """Those that wait for their next slice. Who works on one does so inside ``with pace``.
 
     Args:
         slice_seconds: How long one turn of the loop is spent on them, together, at most.
@@ -48,16 +47,15 @@ class Pace:
         """Whether somebody works on a slice of much: what is written now is best written together, `at_end` of it."""
         self._at_end: list[Callable[[], None]] = []
 
-    @contextlib.contextmanager
-    def slice(self) -> Iterator[None]:
-        """Work on a slice; what was to be done at its end is done when the block ends."""
+    def __enter__(self) -> None:
+        """Work on a slice."""
         self.slicing = True
-        try:
-            yield
-        finally:
-            self.slicing = False
-            while self._at_end:
-                self._at_end.pop()()
+
+    def __exit__(self, *exc: object) -> None:
+        """Do what was to be done at the end of the slice."""
+        self.slicing = False
+        while self._at_end:
+            self._at_end.pop()()
 
     def at_end(self, flush: Callable[[], None]) -> None:
         """Call back once when this slice is over.

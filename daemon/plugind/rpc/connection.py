@@ -17,46 +17,30 @@ Wiring, inside a task group that outlives the connections::
 """
 
 import asyncio
-from collections import deque
-from typing import Final, NamedTuple, cast
+from typing import Final, cast
 
-import msgspec
 from anyio.abc import TaskGroup
 
 from plugind.config import WireLimits
 from plugind.listen import peer
 from plugind.pace import Pace, now
-from plugind.rpc.batch import Batch
+from plugind.rpc.backlog import Backlog
 from plugind.rpc.dispatch import Dispatcher
-from plugind.rpc.incoming import Incoming, Sink, failure
+from plugind.rpc.incoming import Incoming, failure
 from plugind.rpc.inflight import InFlight
+from plugind.rpc.messages import Messages
 from plugind.rpc.outbox import Outbox
 from plugind.rpc.outgoing import Outgoing
 from plugind.rpc.session import Session, Sessions
 from plugind.rpc.timer import QuietTimer
-from plugind_protocol import envelope
-from plugind_protocol.envelope import Message, RequestId
-from plugind_protocol.errors import (
-    ParseError,
-    PlugindError,
-    Timeout,
-    TooLarge,
-)
-from plugind_protocol.framing import Decoder, FramingError, Oversized
+from plugind_protocol.errors import ParseError, PlugindError, Timeout
+from plugind_protocol.framing import FramingError
 
 STALL_SECONDS: Final = 60.0
 """How long a client may leave a full output buffer untouched."""
 GONE_CHECK_SECONDS: Final = 1.0
 """How often a client that sends no more, but waits for answers, is checked for being there at all."""
-_PIECE_BYTES: Final = 8 * 1024  # cut into messages at once: thousands of them, at worst
 _MESSAGES_IN_FLIGHT: Final = 4  # of the largest size, together
-
-
-class _Member(NamedTuple):
-    """One member of a batch that was not looked at yet, or, without a text, its end."""
-
-    batch: Batch
-    text: msgspec.Raw | None
 
 
 class Connection(asyncio.Protocol):
@@ -87,12 +71,10 @@ class Connection(asyncio.Protocol):
         self._limits = limits
         self._pace = pace
         self._stall_seconds = stall_seconds
-        self._decoder = Decoder(max_message=limits.message_bytes)
+        self._backlog = Backlog(limits.message_bytes)
         self._in_flight = InFlight(
             max_calls=limits.requests_in_flight, max_bytes=_MESSAGES_IN_FLIGHT * limits.message_bytes
         )
-        self._pieces: deque[bytes] = deque()  # bytes that were not cut into messages yet
-        self._unread: deque[bytes | Oversized | _Member] = deque()  # whole messages that were not looked at yet
         self._waiting = False  # at the pace
         self._reading = True
         self._loop = asyncio.get_running_loop()
@@ -102,7 +84,7 @@ class Connection(asyncio.Protocol):
         self._outbox: Outbox
         self._outgoing: Outgoing
         self._session: Session
-        self._incoming: Incoming
+        self._messages: Messages
 
     @property
     def session(self) -> Session:
@@ -117,7 +99,7 @@ class Connection(asyncio.Protocol):
         self._outbox = Outbox(self._transport, max_bytes=self._limits.output_bytes, stall_seconds=self._stall_seconds)
         self._outgoing = Outgoing(self._outbox.send)
         self._session = self._sessions.open(outbox=self._outbox, outgoing=self._outgoing, in_flight=self._in_flight)
-        self._incoming = Incoming(
+        incoming = Incoming(
             self._dispatcher,
             self._session,
             in_flight=self._in_flight,
@@ -125,21 +107,25 @@ class Connection(asyncio.Protocol):
             tasks=self._tasks,
             on_answer=self._after_answer,
         )
+        self._messages = Messages(
+            incoming,
+            self._outgoing,
+            self._backlog,
+            limits=self._limits,
+            send=self._outbox.send,
+            answer=self._answer,
+        )
 
     def data_received(self, data: bytes) -> None:
         """Bytes arrived."""
         if self._transport.is_closing():
             return
-        if not (self._waiting or self._unread or self._pieces or self._outbox.full):
+        if not (self._waiting or self._backlog.unread or self._backlog.pieces or self._outbox.full):
             if self._pace.crowded and not self._in_flight:
                 self._pace.hurry()
-            line = self._decoder.whole_line(data)
-            if line is not None and self._incoming.take_usual(line, self._answer):
+            if self._messages.take_line(data):
                 return
-        if len(data) <= _PIECE_BYTES or data.find(b"\n", 0, -1) < 0:  # a large message is best taken whole
-            self._pieces.append(data)
-        else:
-            self._pieces.extend(data[at : at + _PIECE_BYTES] for at in range(0, len(data), _PIECE_BYTES))
+        self._backlog.add(data)
         if self._waiting:
             self._read(now=False)  # enough for now
         elif self._work(self._pace.begin()):
@@ -161,9 +147,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - how it was lost makes no difference
         """The client left, or was disconnected: whatever it asked for is cancelled."""
-        self._pieces.clear()
-        self._unread.clear()
-        self._decoder.forget()
+        self._backlog.clear()
         self._unfinished.release()
         if self._half_open is not None:
             self._half_open.release()
@@ -181,10 +165,10 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """The client has read."""
         self._outbox.resume()
-        if self._has_more and not self._waiting:
+        if self._backlog.more and not self._waiting:
             self._wait()
         else:
-            self._read(now=not self._has_more)
+            self._read(now=not self._backlog.more)
 
     def _read(self, *, now: bool) -> None:
         if now is self._reading or self._transport.is_closing() or self._half_open is not None:
@@ -199,13 +183,13 @@ class Connection(asyncio.Protocol):
 
     def _watch_unfinished(self, *, progress: bool) -> None:
         """A header must end in time as a whole; a body or a line may take as long as it keeps flowing."""
-        if not self._decoder.mid_message:
+        if not self._backlog.decoder.mid_message:
             self._unfinished.stop()
-        elif progress or not self._unfinished.running or not self._decoder.mid_header:
+        elif progress or not self._unfinished.running or not self._backlog.decoder.mid_header:
             self._unfinished.start()
 
     def _too_slow(self) -> None:
-        if not self._reading or self._has_more:  # it is us
+        if not self._reading or self._backlog.more:  # it is us
             self._unfinished.start()
             return
         seconds = self._limits.header_idle_seconds
@@ -216,7 +200,7 @@ class Connection(asyncio.Protocol):
             return
         if peer.has_left(self._transport.get_extra_info("socket").fileno()):
             self._outbox.abort()
-        elif self._in_flight or self._has_more:
+        elif self._in_flight or self._backlog.more:
             self._half_open.start()
         else:
             self._outbox.close()
@@ -226,10 +210,6 @@ class Connection(asyncio.Protocol):
         self._outbox.close()
 
     # --- messages ---------------------------------------------------------------------------------------------------
-
-    @property
-    def _has_more(self) -> bool:
-        return bool(self._unread or self._pieces)
 
     def _wait(self) -> None:
         self._waiting = True
@@ -248,91 +228,42 @@ class Connection(asyncio.Protocol):
         Returns:
             Whether there is more to do now.
         """
-        with self._pace.slice():
-            while not (self._outbox.full or self._transport.is_closing()) and self._step() and now() < until:
-                pass
-        more = self._has_more
-        if not more and not self._outbox.full:
+        outbox, transport, take = self._outbox, self._transport, self._messages.take
+        unread, pieces = self._backlog.unread, self._backlog.pieces
+        with self._pace:
+            while not (outbox.full or transport.is_closing()):
+                if unread:
+                    take(unread.popleft())
+                elif pieces:
+                    self._cut()
+                if not (unread or pieces) or now() >= until:
+                    break
+        more = self._backlog.more
+        if not more and not outbox.full:
             self._read(now=True)
-        self._after_answer()
-        return more and not self._outbox.full and not self._transport.is_closing()
+        if self._half_open is not None:
+            self._after_answer()
+        return more and not outbox.full and not transport.is_closing()
 
-    def _step(self) -> bool:
-        """Look at one message, or find where messages begin and end; return whether there is more."""
-        if self._unread:
-            self._take(self._unread.popleft())
-        elif self._pieces:
-            self._feed(self._pieces.popleft())
-        return self._has_more
-
-    def _feed(self, data: bytes) -> None:
+    def _cut(self) -> None:
+        """Find where messages begin and end in what has come."""
+        decoder = self._backlog.decoder
         try:
-            messages = self._decoder.feed(data)
+            progress = self._backlog.cut()
         except FramingError as exc:
-            self._outbox.framing = self._decoder.framing
+            self._outbox.framing = decoder.framing
             self._hang_up(ParseError(f"Broken framing: {exc}", hint="Connect again; this connection is closed."))
             return
-        self._outbox.framing = self._decoder.framing
-        self._unread.extend(messages)
-        self._watch_unfinished(progress=bool(messages))
-
-    def _take(self, text: bytes | Oversized | _Member) -> None:
-        if isinstance(text, _Member):
-            self._take_member(text)
-            return
-        if isinstance(text, bytes) and self._incoming.take_usual(text, self._answer):
-            return
-        try:
-            if isinstance(text, Oversized):
-                raise TooLarge(f"A message of {text.size} bytes; at most {self._limits.message_bytes} are taken")
-            decoded = envelope.decode(text, max_nesting=self._limits.nesting)
-            if isinstance(decoded, list):
-                self._take_batch(decoded)
-            else:
-                self._take_message(decoded, size=len(text), sink=self._outbox.send)
-        except PlugindError as exc:
-            self._outbox.send(failure(None, exc))
+        self._outbox.framing = decoder.framing
+        self._watch_unfinished(progress=progress)
 
     def _answer(self, body: bytes) -> None:
         """Send an answer at once, unless others are likely to follow it soon."""
-        if self._in_flight:
+        if self._in_flight.calls:
             self._outbox.send_soon(body)
         else:
             self._outbox.send(body)
 
-    def _take_batch(self, members: list[msgspec.Raw]) -> None:
-        if len(members) > self._limits.batch_members:
-            raise TooLarge(f"A batch of {len(members)} members; at most {self._limits.batch_members} are taken")
-        batch = Batch(self._outbox.send)
-        self._unread.extendleft(_Member(batch, member) for member in (None, *reversed(members)))
-
-    def _take_member(self, member: _Member) -> None:
-        batch, text = member
-        if text is None:
-            batch.seal()
-            return
-        try:
-            message = envelope.decode_member(text)
-        except PlugindError as exc:
-            batch.expect()
-            batch.add(failure(None, exc))
-            return
-        if isinstance(message.method, str) and not message.is_notification:
-            batch.expect()
-            request_id = cast("RequestId", message.id)
-            try:
-                batch.claim(request_id)
-            except PlugindError as exc:
-                batch.add(failure(request_id, exc))
-                return
-        self._take_message(message, size=memoryview(text).nbytes, sink=batch.add)
-
-    def _take_message(self, message: Message, *, size: int, sink: Sink) -> None:
-        if message.method is msgspec.UNSET:
-            self._outgoing.settle(message)
-        else:
-            self._incoming.take(message, size=size, sink=sink)
-
     def _after_answer(self) -> None:
-        if self._half_open is not None and not self._in_flight and not self._unread:
+        if self._half_open is not None and not self._in_flight and not self._backlog.unread:
             self._check_half_open()

@@ -42,14 +42,13 @@ class Pending(Protocol):
     def cancel(self) -> object:
         """Give it up."""
 
-    def cancelled(self) -> bool:
-        """Whether it was given up."""
-
-    def exception(self) -> BaseException | None:
-        """Why there is no answer, None where there is one."""
-
     def result(self) -> HotAnswer:
-        """The answer."""
+        """Return the answer.
+
+        Raises:
+            CancelledError: It was given up.
+            Exception: Why there is no answer.
+        """
 
 
 HotHandler = Callable[[Session, Any], HotAnswer | Pending]

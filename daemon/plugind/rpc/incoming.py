@@ -1,5 +1,6 @@
 """Requests of one client: started, cancelled and answered, on the hot path or the control path."""
 
+import asyncio
 from collections.abc import Callable, Hashable
 from typing import Any, Final, cast
 
@@ -50,12 +51,15 @@ class _Call:
         """Take the outcome of a hot method."""
         incoming = self.incoming
         incoming.in_flight.finish(self.key)
-        if answer.cancelled():
+        try:
+            result = answer.result()
+        except asyncio.CancelledError:
             self.sink(failure(self.request_id, RequestCancelled(f"{self.method} was cancelled")))
-        elif exc := answer.exception():
+        except Exception as exc:  # told or logged in full by faults
+            del answer  # the error has this frame in its traceback, and the answer has the error
             self.sink(envelope.encode_error(self.request_id, faults.describe(exc, self.method)))
         else:
-            self.sink(_success(self, answer.result()))
+            self.sink(_success(self, result))
         incoming.on_answer()
 
 

@@ -19,11 +19,12 @@ class InFlight:
         self._max_calls: Final = max_calls
         self._max_bytes: Final = max_bytes
         self._bytes = 0
-        self._calls: dict[Hashable, tuple[int, Callable[[], object]]] = {}
+        self.calls: Final[dict[Hashable, tuple[int, Callable[[], object]]]] = {}
+        """Size in bytes of each, and what cancels it."""
         self._waiting: list[asyncio.Future[None]] = []
 
     def __len__(self) -> int:
-        return len(self._calls)
+        return len(self.calls)
 
     def check(self, key: Hashable) -> None:
         """Decide whether a request may start.
@@ -32,9 +33,9 @@ class InFlight:
             InvalidRequest: The id is in use.
             Overloaded: Too many, or too large together.
         """
-        if key in self._calls:
+        if key in self.calls:
             raise in_use(key)
-        if len(self._calls) >= self._max_calls:
+        if len(self.calls) >= self._max_calls:
             raise Overloaded(f"{self._max_calls} requests of this connection are in flight")
         if self._bytes > self._max_bytes:
             raise Overloaded(f"the requests in flight on this connection are over {self._max_bytes} bytes together")
@@ -47,28 +48,28 @@ class InFlight:
             size: Its size in bytes.
             cancel: Cancels it; it still has to be finished.
         """
-        self._calls[key] = (size, cancel)
+        self.calls[key] = (size, cancel)
         self._bytes += size
 
     def finish(self, key: Hashable) -> None:
         """Note that a request has ended."""
-        self._bytes -= self._calls.pop(key)[0]
-        if not self._calls:
+        self._bytes -= self.calls.pop(key)[0]
+        if not self.calls:
             self._wake()
 
     def cancel(self, key: Hashable) -> None:
         """Cancel a request; one that is unknown, or done already, is no mistake."""
-        if call := self._calls.get(key):
+        if call := self.calls.get(key):
             call[1]()
 
     def cancel_all(self) -> None:
         """Cancel all of them."""
-        for _, cancel in list(self._calls.values()):
+        for _, cancel in list(self.calls.values()):
             cancel()
 
     async def wait_empty(self) -> None:
         """Wait until nothing is in flight."""
-        while self._calls:
+        while self.calls:
             waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.append(waiting)
             await waiting

@@ -60,10 +60,10 @@ class PluginsService:
             PluginNotFound: It is not installed.
         """
         runtime = self._catalog.runtimes.get(params.plugin_id) or self._catalog.get(params.plugin_id)
-        timeout = timeout_seconds(params.timeout_ms, runtime)
+        timeout = runtime.call_timeout if params.timeout_ms is None else timeout_seconds(params.timeout_ms, runtime)
         worker = runtime.worker
         if worker is not None and worker.alive:
-            return worker.call(params.function, params.args, timeout=timeout, lane=session.number)
+            return worker.call(params.function, params.args, timeout, session.number)
         return asyncio.ensure_future(self._load_and_call(runtime, params, timeout, session.number))
 
     async def _load_and_call(self, runtime: Runtime, params: Call, timeout: float, lane: int) -> bytes:

@@ -38,9 +38,9 @@ class Call:
         "_callback",
         "_give_up",
         "_more_callbacks",
-        "_outcome",
         "asked",
         "began",
+        "counts",
         "due",
         "ending",
         "expired",
@@ -50,6 +50,7 @@ class Call:
         "lane",
         "message",
         "number",
+        "outcome",
         "skipped",
         "timeout",
     )
@@ -73,6 +74,8 @@ class Call:
         self.began = began
         self.timeout = timeout
         self.due = began + timeout
+        self.counts = kind not in _OUR_OWN
+        """Whether somebody else than us made it."""
         self.expired = False
         """Its deadline is over."""
         self.skipped = False
@@ -84,14 +87,10 @@ class Call:
         self.held = False
         """Whether it has taken it."""
         self._give_up: Callable[[Call], None] | None = give_up
-        self._outcome: Outcome | asyncio.CancelledError | None = None
+        self.outcome: Outcome | asyncio.CancelledError | None = None
+        """How it ended."""
         self._callback: Callable[[Call], object] | None = None
         self._more_callbacks: list[Callable[[Call], object]] | None = None
-
-    @property
-    def counts(self) -> bool:
-        """Whether somebody else than us made it."""
-        return self.kind not in _OUR_OWN
 
     @property
     def body(self) -> bytes:
@@ -102,11 +101,11 @@ class Call:
 
     def done(self) -> bool:
         """Whether it has an outcome, or was cancelled."""
-        return self._outcome is not None
+        return self.outcome is not None
 
     def cancelled(self) -> bool:
         """Whether it was cancelled."""
-        return isinstance(self._outcome, asyncio.CancelledError)
+        return isinstance(self.outcome, asyncio.CancelledError)
 
     def result(self) -> bytes:
         """Return the body of the worker's answer.
@@ -116,10 +115,10 @@ class Call:
             CancelledError: It was cancelled.
             InvalidStateError: It has no outcome yet.
         """
-        if isinstance(self._outcome, bytes):
-            return self._outcome
+        if isinstance(self.outcome, bytes):
+            return self.outcome
         try:
-            raise self._outcome or asyncio.InvalidStateError("the call is not answered yet")
+            raise self.outcome or asyncio.InvalidStateError("the call is not answered yet")
         finally:
             del self  # the error has this frame in its traceback, and would keep the call, which keeps the error
 
@@ -130,14 +129,14 @@ class Call:
             CancelledError: It was cancelled.
             InvalidStateError: It has no outcome yet.
         """
-        if isinstance(self._outcome, PlugindError):
-            return self._outcome
+        if isinstance(self.outcome, PlugindError):
+            return self.outcome
         self.result()
         return None
 
     def add_done_callback(self, callback: "Callable[[Call], object]") -> None:
         """Call back once, in the turn of the loop in which it is answered or cancelled; at once if it is already."""
-        if self._outcome is not None:
+        if self.outcome is not None:
             callback(self)
         elif self._callback is None:
             self._callback = callback
@@ -148,7 +147,7 @@ class Call:
 
     def cancel(self) -> bool:
         """Give the call up; the guest is stopped. Return False where it was over already."""
-        if self._outcome is not None:
+        if self.outcome is not None:
             return False
         give_up = self._give_up
         self.set_outcome(asyncio.CancelledError())
@@ -158,7 +157,7 @@ class Call:
 
     def set_outcome(self, outcome: Outcome | asyncio.CancelledError) -> None:
         """Note how it ended, once, and tell whoever waits."""
-        self._outcome = outcome
+        self.outcome = outcome
         self._give_up = None  # an error's traceback may keep us for long, and must not keep the worker
         callback, self._callback = self._callback, None
         if callback is not None:
@@ -181,7 +180,7 @@ class Call:
 
     def __await__(self) -> Generator[asyncio.Future[None], None, bytes]:
         """Wait for the answer; cancelling the wait cancels the call."""
-        if self._outcome is None:
+        if self.outcome is None:
             try:
                 yield from self.over()
             except asyncio.CancelledError:

@@ -92,8 +92,8 @@ class Calls:
 
     # --- on their way -----------------------------------------------------------------------------------------
 
-    def submit(
-        self, kind: Kind, name: bytes | None, body: bytes, *, label: str, timeout: float, lane: int | None = None
+    def submit(  # noqa: PLR0917  # done for every call, and names of arguments cost
+        self, kind: Kind, name: bytes | None, body: bytes, label: str, timeout: float, lane: int | None = None
     ) -> Call:
         """Send a call, or let it wait for its turn.
 
@@ -123,8 +123,14 @@ class Calls:
             self._look_later(call.due, call.began)
         if self._queue.length or not self._may_send(message):
             self._queue.push(call, lane)
-        else:
-            self._send(call)
+            return call
+        if self.running is None:
+            self.running = call
+            self.on_busy()
+        self._sent.append(call)
+        self._sent_bytes += len(message)
+        if self.channel is not None:
+            self.channel.write(message)
         return call
 
     def answered(self, call: Call) -> None:
@@ -136,24 +142,29 @@ class Calls:
         if self._queue.length and len(sent) <= _REFILL:
             self._refill()
 
-    def settle(self, call: Call, outcome: Outcome) -> None:
-        """Let a call have its outcome, unless it has one; who holds it back until then gets it first."""
-        if call.held:
-            return
-        if call.ending is not None:
+    def settle(self, call: Call, outcome: Outcome, seconds: float | None = None) -> None:
+        """Let a call have its outcome, unless it has one; who holds it back until then gets it first.
+
+        Args:
+            call: The call.
+            outcome: Its outcome.
+            seconds: How long it took; until now where that is not at hand.
+        """
+        if call.ending is None:
+            self.finish(call, outcome, seconds)
+        elif not call.held:
             late = call.expired and not isinstance(outcome, PlugindError)
             call.held = True
             call.ending(self.timed_out(call, "it ended too late") if late else outcome)
-        else:
-            self.finish(call, outcome)
 
-    def finish(self, call: Call, outcome: Outcome) -> None:
-        """Let whoever called see the outcome."""
-        if call.done():
+    def finish(self, call: Call, outcome: Outcome, seconds: float | None = None) -> None:
+        """Let whoever called see the outcome; see `settle`."""
+        if call.outcome is not None:
             return
-        failed = isinstance(outcome, PlugindError)
         if call.counts:
-            self._meter.call(now() - call.began, failed=failed)
+            self._meter.call(
+                now() - call.began if seconds is None else seconds, failed=isinstance(outcome, PlugindError)
+            )
         if call.kind is _PROCESS and isinstance(outcome, bytes):
             self._meter.frame(PROCESSED.unpack(outcome)[1])
         call.set_outcome(outcome)
@@ -205,15 +216,6 @@ class Calls:
     def _may_send(self, message: bytes) -> bool:
         sent = self._sent
         return not sent or (len(sent) < self._ahead and self._sent_bytes + len(message) <= _AHEAD_BYTES)
-
-    def _send(self, call: Call) -> None:
-        if self.running is None:
-            self.running = call
-            self.on_busy()
-        self._sent.append(call)
-        self._sent_bytes += len(call.message)
-        if self.channel is not None:
-            self.channel.write(call.message)
 
     def _refill(self) -> None:
         """Send what waits, as much of it as may be on its way."""

@@ -42,6 +42,7 @@ class Channel(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._pieces: deque[bytes] = deque()  # not cut into messages yet
         self._unread: deque[tuple[int, int, bytes]] = deque()
+        self._begun = False  # a message that has not ended
         self._waiting = False  # at the pace, or for its rest to be over
         self._rest_seconds = 0.0
         self._gathered: list[bytes] = []  # to be written at the end of the slice
@@ -128,7 +129,7 @@ class Channel(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Hand out whole messages; a stream that cannot be told apart is the end of the worker."""
-        if not self._waiting and len(data) >= _HEADER_BYTES and not self._decoder.mid_message:
+        if len(data) >= _HEADER_BYTES and not (self._waiting or self._begun):
             length, kind, number = _header(data)
             if len(data) == _HEADER_BYTES + length:  # nearly always: one message, whole
                 self._on_message(kind, number, data[_HEADER_BYTES:])
@@ -183,6 +184,7 @@ class Channel(asyncio.Protocol):
             self._unread.extend(self._decoder.feed(data))
         except ValueError as exc:
             self.fail(f"worker broke the protocol: {exc}")
+        self._begun = self._decoder.mid_message
 
     def fail(self, fault: str) -> None:
         """End the channel because of what the worker did."""

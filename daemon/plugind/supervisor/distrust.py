@@ -13,6 +13,10 @@ MAX_LOG_BYTES: Final = 32 * 1024
 _RAW: Final = msgspec.json.Decoder(msgspec.Raw)
 
 
+class ProtocolFault(Exception):  # noqa: N818  # what a worker did, not an error of ours
+    """A worker broke the protocol; the message says how."""
+
+
 def check_text(body: bytes) -> None:
     """Make sure that a body is one JSON text, in UTF-8, on one line.
 

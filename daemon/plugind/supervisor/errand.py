@@ -9,8 +9,8 @@ import msgspec
 
 from plugind.pace import Pace
 from plugind.supervisor import ends
+from plugind.supervisor.answers import printable
 from plugind.supervisor.channel import Channel
-from plugind.supervisor.worker import printable
 from plugind.supervisor.zygote import Child
 from plugind_protocol.errors import ErrorObject, from_object
 from plugind_protocol.worker import LAST_WORDS_BYTES, Kind

@@ -13,13 +13,15 @@ from plugind.errors import StartupError
 from plugind.pace import Pace
 from plugind.policy.plan import LaunchPlan
 from plugind.supervisor import scripts
+from plugind.supervisor.allowance import MAX_MEMORY_BYTES
 from plugind.supervisor.compiler import Compiler
 from plugind.supervisor.engines import Engines
 from plugind.supervisor.house import ROOMS, Home, House
+from plugind.supervisor.logs import MAX_LOG_RATE
 from plugind.supervisor.long_runs import LongRuns
 from plugind.supervisor.meter import Meter
 from plugind.supervisor.unpacker import Unpacker, UnpackLimits
-from plugind.supervisor.worker import MAX_LOG_RATE, MAX_MEMORY_BYTES, Owner, Worker
+from plugind.supervisor.worker import Owner, Worker
 from plugind.supervisor.zygote import Zygote
 from plugind_protocol import sockets
 from plugind_protocol.errors import PlugindError, Timeout, WorkerCrashed

@@ -120,14 +120,13 @@ class Trail:
         self._calls: deque[_Kept] = deque(maxlen=kept)
         self._hooks: list[str] = []
 
-    def add(  # done for every call, and names of arguments cost
+    def add(  # noqa: PLR0917  # done for every call, and names of arguments cost
         self,
         kind: Kind,
         name: str,
         message: bytes,
         seconds: float,
         timeout: float,
-        *,
         outcome: str = OK,
         asked: Asked | None = None,
     ) -> None:

@@ -132,7 +132,7 @@ async def test_what_is_sent_in_a_slice_is_written_together_and_alone_at_once() -
     line.worker.setblocking(False)
     line.channel.send(Kind.CALL, 1, b"alone")
     assert line.worker.recv(1000) == encode(Kind.CALL, 1, b"alone")
-    with pace.slice():
+    with pace:
         for number in (2, 3):
             line.channel.send(Kind.CALL, number, b"x")
         with pytest.raises(BlockingIOError):
@@ -140,7 +140,7 @@ async def test_what_is_sent_in_a_slice_is_written_together_and_alone_at_once() -
     assert line.worker.recv(1000) == encode(Kind.CALL, 2, b"x") + encode(Kind.CALL, 3, b"x")
     line.channel.send(Kind.CALL, 4)
     assert line.worker.recv(1000) == encode(Kind.CALL, 4)
-    with pace.slice():
+    with pace:
         line.channel.send(Kind.CALL, 5)
         line.channel.close()
         await line.lost.wait()
