@@ -184,7 +184,8 @@ class Worker:
             self._guest.rearm()
 
     def _call(self, body: bytes) -> Answer:
-        return _RESULT, self._guest.call(*split_name(body))
+        name, params = split_name(body)
+        return _RESULT, self._guest.call(name, params)
 
     def _hook(self, body: bytes) -> Answer:
         return Kind.RESULT, self._guest.hook(*split_name(body))

@@ -35,6 +35,8 @@ NOT_IMPLEMENTED: Final = -32601
 MAX_ERROR_BYTES: Final = 256 * 1024
 """Largest error object kept whole, in bytes; of a larger one, code and message are kept."""
 
+_KEPT_BYTES: Final = 4096
+"""Params of at most this size, with the name, are put into the same memory for every call."""
 _ERROR_BIT: Final = 1 << 31
 _MAX_MESSAGE: Final = 4096  # characters
 _LENGTH: Final = _ERROR_BIT - 1
@@ -52,6 +54,7 @@ class TimelineAbi:
     ) -> None:
         self._instance = instance
         self._max = max_result_bytes
+        self._kept = 0  # pointer to memory for the params of small calls, kept from call to call
         self._call = exported(instance, "plugin_call")
         self._alloc = exported(instance, "plugin_alloc")
         self._free = exported(instance, "plugin_free")
@@ -107,21 +110,31 @@ class TimelineAbi:
     def _run(self, name: bytes, params: bytes) -> tuple[bool, bytes]:
         """Return whether the guest answered with an error, and the text of its answer."""
         data = name + (params or b"null")
-        pointer = self._alloc(len(data), 1)[0]
-        if pointer == 0:
-            raise MemoryLimit(f"plugin_alloc has no {len(data)} bytes for the params", cause="memory")
+        name_length, length = len(name), len(data)
+        pointer = (length <= _KEPT_BYTES and self._kept) or self._place(length)
         try:
             self._instance.write(pointer, data)
         except OutOfBoundsError as error:
             raise Trap(f"plugin_alloc returned a pointer out of bounds: {error}", cause="trap") from error
-        name_length = len(name)
-        packed = self._call(pointer, name_length, pointer + name_length, len(data) - name_length)[0]
-        self._free(pointer, len(data), 1)
+        packed = self._call(pointer, name_length, pointer + name_length, length - name_length)[0]
+        if pointer != self._kept:
+            self._free(pointer, length, 1)
         return self.unpack(packed)
 
     def unpack(self, packed: int) -> tuple[bool, bytes]:
         """Return whether a packed answer is an error, and its text."""
         return bool(packed & _ERROR_BIT), self._take(packed >> 32, packed & _LENGTH)
+
+    def _place(self, length: int) -> int:
+        """Return the guest's memory for the name and params of a call: such as is kept, where they are small."""
+        if length <= _KEPT_BYTES:
+            self._kept = int(self._alloc(_KEPT_BYTES, 1)[0])
+            if self._kept:
+                return self._kept
+        pointer = int(self._alloc(length, 1)[0])
+        if pointer == 0:
+            raise MemoryLimit(f"plugin_alloc has no {length} bytes for the params", cause="memory")
+        return pointer
 
     def _take(self, pointer: int, length: int) -> bytes:
         """Copy the answer out, give its memory back, and make sure that it is JSON."""

@@ -49,12 +49,31 @@ def test_nothing_returned_is_null(start: Start) -> None:
     assert start("i64.const 0").call(b"f", b"1") == b"null"
 
 
-def test_params_and_result_are_freed_each_call(start: Start) -> None:
-    abi = start(
-        "(i32.store8 (i32.const 1024) (i32.add (i32.const 48) (global.get $frees)))"
-        " (call $pack (i32.const 1024) (i32.const 1))"
-    )
-    assert [abi.call(b"f", b"1") for _ in range(3)] == [b"0", b"2", b"4"]
+_FREES = (
+    "(i32.store8 (i32.const 1024) (i32.add (i32.const 48) (global.get $frees)))"
+    " (call $pack (i32.const 1024) (i32.const 1))"
+)
+"""Answers with the number of times that memory was given back."""
+
+
+def test_results_are_freed_each_call_and_the_memory_of_small_params_is_kept(start: Start) -> None:
+    abi = start(_FREES)
+    assert [abi.call(b"f", b"1") for _ in range(3)] == [b"0", b"1", b"2"]
+
+
+def test_large_params_are_freed_each_call(start: Start) -> None:
+    abi = start(_FREES)
+    large = b'"' + bytes(5000).replace(b"\0", b"x") + b'"'
+    assert [abi.call(b"f", large) for _ in range(3)] == [b"0", b"2", b"4"]
+
+
+def test_a_guest_that_has_no_room_to_keep_any_is_called_all_the_same(instantiate: Instantiate) -> None:
+    room = "(if (result i32) (i32.gt_u (local.get 0) (i32.const 64)) (then (i32.const 0)) (else (i32.const 8)))"
+    instance, module = instantiate(_with_alloc(room))
+    abi = TimelineAbi(instance, module.exports, max_result_bytes=MAX)
+    assert [abi.call(b"f", b"1") for _ in range(2)] == [b"null", b"null"]
+    with pytest.raises(MemoryLimit, match="66 bytes"):
+        abi.call(b"f", bytes(65))
 
 
 def test_line_breaks_of_a_result_do_not_travel(start: Start) -> None:
