@@ -21,6 +21,13 @@ _EMPTY: Final = bytes(0).__sizeof__()
 _TRIM: Final = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
 """Of the GNU C library; others give back by themselves."""
 
+_LIBC: Final = ctypes.CDLL(None) if _TRIM is not None else None
+_ARENA_MAX: Final = -8  # M_ARENA_MAX
+_UNUSED_BYTES: Final = 120 * 1024
+"""Nearly as much as is mapped by itself."""
+_HOLES: Final = (*(1 << exponent for exponent in range(16, 10, -1)), *range(1024, 16, -16))
+"""Sizes of holes that are filled, in bytes."""
+
 _fillings: list[bytes] = []
 
 
@@ -29,6 +36,8 @@ def settle() -> None:
     gc.collect()
     for size in _SIZES:
         _fill(size)
+    if _LIBC is not None:
+        _fill_library(_LIBC)
     gc.freeze()
 
 
@@ -48,3 +57,19 @@ def _fill(size: int) -> None:
         if run == _RUN:
             return
         before = id(block)
+
+
+def _fill_library(libc: ctypes.CDLL) -> None:
+    """Fill the holes of the C library's heap, the largest first, and let threads to come have no heaps of their own."""
+    libc.mallopt(_ARENA_MAX, 1)
+    libc.malloc.restype = ctypes.c_void_p
+    libc.malloc.argtypes = [ctypes.c_size_t]
+    libc.free.argtypes = [ctypes.c_void_p]
+    unused = libc.malloc(_UNUSED_BYTES)  # too large for a hole: it begins where nothing was given out yet
+    libc.free(unused)
+    for size in _HOLES:
+        for _ in range(_MOST):
+            chunk = libc.malloc(size)
+            if chunk is None or chunk >= unused:
+                libc.free(chunk)
+                break

@@ -9,6 +9,11 @@ from typing import Final
 from plugind_worker.engine.base import OutOfBoundsError
 
 _NOTHING: Final = memoryview(bytearray())
+_WRITABLE: Final = 0x200  # PyBUF_WRITE
+_view_of: Final = ctypes.pythonapi["PyMemoryView_FromMemory"]
+"""``(address, bytes, flags) -> memoryview``; ctypes would make a type of its own for memory of each size."""
+_view_of.restype = ctypes.py_object
+_view_of.argtypes = [ctypes.c_void_p, ctypes.c_ssize_t, ctypes.c_int]
 
 
 class Bounded:
@@ -45,7 +50,7 @@ class Bounded:
     def _see(self, pointer: int, length: int) -> memoryview:
         """Look at the memory anew, since a piece of it lies beyond what was seen."""
         self.address(pointer, length)
-        self._view = memoryview((ctypes.c_char * self._size).from_address(self._base)).cast("B")
+        self._view = _view_of(self._base, self._size, _WRITABLE)
         return self._view
 
     def _leave_memory(self) -> None:

@@ -5,6 +5,7 @@ The binding's own prototypes stay as they are; these are separate function objec
 
 import ctypes
 import functools
+import struct
 from collections.abc import Callable
 from typing import Final
 
@@ -54,5 +55,48 @@ define_func.argtypes = [
 Callback: Final = ctypes.CFUNCTYPE(ctypes.c_size_t, _ADDRESS, _ADDRESS, _ADDRESS, _SIZE)
 """Host functions: ``(data, caller, values, count) -> 0 or a trap``."""
 
+
+def _entry(name: str, result: object, *arguments: object) -> Callable[..., int | None]:
+    function = _ffi.dll[name]
+    function.restype = result
+    function.argtypes = arguments
+    return function  # type: ignore[no-any-return]  # what a library has is known at run time only
+
+
+load_file: Final = _entry("wasmtime_module_deserialize_file", _ADDRESS, _ADDRESS, ctypes.c_char_p, _ADDRESS)
+"""``(engine, path, module out) -> error or None``."""
+list_imports: Final = _entry("wasmtime_module_imports", None, _ADDRESS, _ADDRESS)
+"""``(module, vector out)``: a vector of import types, to be given back by `free_imports`."""
+free_imports: Final = _entry("wasm_importtype_vec_delete", None, _ADDRESS)
+import_module: Final = _entry("wasm_importtype_module", _ADDRESS, _ADDRESS)
+"""``(import type) -> vector of bytes``."""
+import_name: Final = _entry("wasm_importtype_name", _ADDRESS, _ADDRESS)
+import_type: Final = _entry("wasm_importtype_type", _ADDRESS, _ADDRESS)
+"""``(import type) -> extern type``."""
+list_exports: Final = _entry("wasmtime_module_exports", None, _ADDRESS, _ADDRESS)
+"""As `list_imports`, and the same entries for each."""
+free_exports: Final = _entry("wasm_exporttype_vec_delete", None, _ADDRESS)
+export_name: Final = _entry("wasm_exporttype_name", _ADDRESS, _ADDRESS)
+export_type: Final = _entry("wasm_exporttype_type", _ADDRESS, _ADDRESS)
+extern_kind: Final = _entry("wasm_externtype_kind", ctypes.c_uint8, _ADDRESS)
+as_function: Final = _entry("wasm_externtype_as_functype_const", _ADDRESS, _ADDRESS)
+params_of: Final = _entry("wasm_functype_params", _ADDRESS, _ADDRESS)
+"""``(function type) -> vector of value types``."""
+results_of: Final = _entry("wasm_functype_results", _ADDRESS, _ADDRESS)
+describe_value: Final = _entry("wasmtime_valtype_new", None, _ADDRESS, _ADDRESS)
+"""``(value type, description out)``, to be given back by `free_description`."""
+free_description: Final = _entry("wasmtime_valtype_delete", None, _ADDRESS)
+
+VECTOR: Final = struct.Struct("@NP")
+"""How a vector begins: its length, and where its elements are."""
+POINTER_BYTES: Final = ctypes.sizeof(_ADDRESS)
+DESCRIPTION_BYTES: Final = ctypes.sizeof(_ffi.wasmtime_valtype_t)
+"""Of a value type's description; its first byte is the kind."""
 VALUE_BYTES: Final = ctypes.sizeof(_ffi.wasmtime_val_raw_t)
 """Size of a raw value."""
+
+
+@functools.cache
+def space(size: int) -> Callable[[], "ctypes.Array[ctypes.c_char]"]:
+    """Return what makes room for so many bytes; the types that ctypes makes for it are large, and these are kept."""
+    return ctypes.c_char * size

@@ -156,7 +156,7 @@ class WasmtimeInstance(Bounded):
         """
         params, results = types.raw_layout(signature.params), types.raw_layout(signature.results)
         count = max(len(signature.params), len(signature.results))
-        values = ctypes.create_string_buffer(max(count, 1) * capi.VALUE_BYTES)
+        values = capi.space(max(count, 1) * capi.VALUE_BYTES)()
         trap = ctypes.c_void_p()
         pack, unpack, raise_ = params.pack_into, results.unpack_from, self._raise
         call = capi.prepare_call(
