@@ -43,12 +43,21 @@ def check(text: bytes, *, max_nesting: int = MAX_NESTING) -> None:
             text.decode()
         except UnicodeDecodeError as exc:
             raise ParseError(f"Invalid JSON: not UTF-8 at byte {exc.start}") from exc
-    if text.count(b"[") + text.count(b"{") > max_nesting and _deeper_than(_brackets(text), max_nesting):
+    if _opened(text, max_nesting) > max_nesting and _deeper_than(_brackets(text), max_nesting):
         raise ParseError(f"Invalid JSON: nested deeper than {max_nesting}")
     if b"\\u" in text and _LONE_SURROGATE.search(text.replace(b"\\\\", b"  ")):
         raise ParseError("Invalid JSON: surrogate escape without its pair")
     if len(text) > MAX_DIGITS and _has_endless_number(text):
         raise ParseError(f"Invalid JSON: a number of more than {MAX_DIGITS} digits")
+
+
+def _opened(text: bytes, limit: int) -> int:
+    """Count what opens, inside strings too, up to a little more than a limit.
+
+    Deleting is what finds single bytes at the speed of ``memchr``, and stops; ``count`` takes ten times as long.
+    """
+    at_most, size = limit + 1, len(text)
+    return 2 * size - len(text.replace(b"[", b"", at_most)) - len(text.replace(b"{", b"", at_most))
 
 
 def _brackets(text: bytes) -> bytes:
