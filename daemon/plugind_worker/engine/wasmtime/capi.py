@@ -7,7 +7,7 @@ import ctypes
 import functools
 import struct
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from wasmtime import _ffi
 
@@ -56,11 +56,11 @@ Callback: Final = ctypes.CFUNCTYPE(ctypes.c_size_t, _ADDRESS, _ADDRESS, _ADDRESS
 """Host functions: ``(data, caller, values, count) -> 0 or a trap``."""
 
 
-def _entry(name: str, result: object, *arguments: object) -> Callable[..., int | None]:
+def _entry(name: str, result: type[Any] | None, *arguments: type[Any]) -> Callable[..., int | None]:
     function = _ffi.dll[name]
     function.restype = result
     function.argtypes = arguments
-    return function  # type: ignore[no-any-return]  # what a library has is known at run time only
+    return function
 
 
 load_file: Final = _entry("wasmtime_module_deserialize_file", _ADDRESS, _ADDRESS, ctypes.c_char_p, _ADDRESS)
