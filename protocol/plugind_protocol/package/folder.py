@@ -13,7 +13,7 @@ import msgspec
 
 from plugind_protocol import manifest as manifests
 from plugind_protocol.errors import ManifestInvalid, PackageInvalid
-from plugind_protocol.package import script
+from plugind_protocol.package import links, script
 from plugind_protocol.package.caps import CAPS, Caps
 
 _ALONGSIDE: Final = ("README.md", "LICENSE", "LICENSE.txt", "CHANGELOG.md")
@@ -93,12 +93,9 @@ def _named(manifest: manifests.Manifest, folder: Path, caps: Caps) -> Iterator[s
 
 
 def _check_way(folder: Path, name: str) -> None:
-    """Make sure that a name leads to what lies in the folder: beyond a link, it would be somebody else's file."""
-    for parent in Path(name).parents:
-        if parent != Path() and (folder / parent).is_symlink():
-            raise PackageInvalid(
-                f"{name!r} lies beyond {str(parent)!r}, which is a link; links and devices are refused"
-            )
+    """Make sure that a name leads to what lies in the folder."""
+    if (link := links.on_the_way(folder, name)) is not None:
+        raise PackageInvalid(f"{name!r} lies beyond {str(link)!r}, which is a link; links and devices are refused")
 
 
 def _regular_files(path: Path, name: str) -> Iterator[tuple[Path, int]]:

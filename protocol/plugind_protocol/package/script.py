@@ -12,19 +12,23 @@ from typing import Final
 
 from plugind_protocol.errors import PackageInvalid
 from plugind_protocol.package import caps as bounds
+from plugind_protocol.package import links
 
 SUFFIXES: Final = (".js", ".ts")
 """Of main modules that are scripts."""
 MAX_BYTES: Final = 32 * 1024 * 1024
 """All modules of a plugin together."""
 MAX_MODULES: Final = 2000
+MAX_NAMES: Final = 100_000
+"""Files that are looked for: each import stands for several, most of which are not there."""
 
 _ENDINGS: Final = ("", ".ts", ".js", ".mts", ".mjs", ".json", "/index.ts", "/index.js")
 """What an import may leave out, in the order in which the runtime tries it."""
 _TYPESCRIPT: Final = {".js": ".ts", ".mjs": ".mts"}
 """In TypeScript, a module may be imported by the name that it will have as JavaScript."""
 _MODULES: Final = (".js", ".ts", ".mjs", ".mts")
-_IMPORT: Final = re.compile(rb"""(?:from|import)\s*\(?\s*["'](\.{1,2}/[^"'\n\\]{1,400})["']""")
+# Linear, whatever the text is: no two parts that repeat may share what they match, as `\s*\(?\s*` would.
+_IMPORT: Final = re.compile(rb"""(?:from|import)\s*(?:\(\s*)?["'](\.{1,2}/[^"'\n\\]{1,400})["']""")
 _MAP: Final = re.compile(rb"""//[#@] sourceMappingURL=([^\s"':]{1,200}\.map)\s*$""")
 _MAP_WITHIN: Final = 1024
 """Bytes at the end of a module in which it may name its source map."""
@@ -52,10 +56,11 @@ def modules(main: str, read: Callable[[str], bytes | None]) -> dict[str, bytes]:
     """
     found: dict[str, bytes] = {}
     waiting = [str(PurePosixPath(main))]
+    named = set(waiting)
     total = 0
     while waiting:
         name = waiting.pop()
-        text = None if name in found else read(name)
+        text = read(name)
         if text is None:
             continue
         found[name] = text
@@ -66,8 +71,16 @@ def modules(main: str, read: Callable[[str], bytes | None]) -> dict[str, bytes]:
                 hint="Bundle the script, without what it does not need.",
                 cause="limit",
             )
-        if name.endswith(_MODULES):
-            waiting += _named(name, text)
+        for one in _named(name, text) if name.endswith(_MODULES) else ():
+            if one not in named:
+                named.add(one)
+                waiting.append(one)
+            if len(named) > MAX_NAMES:
+                raise PackageInvalid(
+                    f"{main} and its modules name more than {MAX_NAMES} files",
+                    hint="Bundle the script, without what it does not need.",
+                    cause="limit",
+                )
     return found
 
 
@@ -82,7 +95,7 @@ def files(folder: Path, main: str, *, caps: bounds.Caps = bounds.CAPS) -> Iterat
     Raises:
         PackageInvalid: They are too many, or too large together.
     """
-    return iter(modules(main, lambda name: _read(folder / name, caps.module_bytes)))
+    return iter(modules(main, lambda name: _read(folder, name, caps.module_bytes)))
 
 
 def pack(folder: Path, main: str) -> bytes:
@@ -99,7 +112,7 @@ def pack(folder: Path, main: str) -> bytes:
     Raises:
         PackageInvalid: They are too many or too large, or the main module is not there.
     """
-    found = modules(main, lambda name: _read(folder / name, bounds.CAPS.module_bytes))
+    found = modules(main, lambda name: _read(folder, name, bounds.CAPS.module_bytes))
     if not found:
         raise PackageInvalid(f"{main} is not there")
     named = [(path.encode(), text) for path, text in found.items()]
@@ -107,12 +120,16 @@ def pack(folder: Path, main: str) -> bytes:
     return b"".join((_COUNT.pack(len(pieces)), *pieces))
 
 
-def _read(file: Path, most: int) -> bytes | None:
+def _read(folder: Path, name: str, most: int) -> bytes | None:
     """Read a file that may be anything; what is not a regular file of a module's size is not there."""
-    if file.is_symlink() or not file.is_file():
+    file = folder / name
+    try:
+        if file.is_symlink() or links.on_the_way(folder, name) is not None or not file.is_file():
+            return None
+        with file.open("rb") as stream:
+            text = stream.read(most + 1)
+    except OSError:  # such as a name that is too long for one
         return None
-    with file.open("rb") as stream:
-        text = stream.read(most + 1)
     return text if len(text) <= most else None
 
 

@@ -1,4 +1,6 @@
 import struct
+import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -86,6 +88,45 @@ def test_modules_have_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         script.pack(tmp_path, "index.js")
     with pytest.raises(PackageInvalid, match="not there"):
         script.pack(tmp_path, "missing.js")
+
+
+@pytest.mark.threat("Packages", "bombs")
+@pytest.mark.parametrize(
+    "text",
+    [b"import" + b" " * 3_000_000, b"import(" + b"\n" * 3_000_000, b"from(" * 600_000, b"import './" * 300_000,
+     b"//# sourceMappingURL=" * 150_000],
+    ids=["spaces", "lines", "words", "paths", "maps"],
+)  # fmt: skip
+def test_a_text_that_is_made_to_be_slow_to_search_is_not(text: bytes) -> None:
+    """The search holds all of the daemon up: a few thousand blanks once took it seconds, a million days."""
+    began = time.process_time()
+    assert list(script.modules("index.js", {"index.js": text}.get)) == ["index.js"]
+    assert time.process_time() - began < 5
+
+
+@pytest.mark.threat("Packages", "bombs")
+def test_a_text_that_names_a_million_modules_is_refused() -> None:
+    text = b"".join(b"import'./%d';" % number for number in range(1_000_000))
+    tracemalloc.start()
+    try:
+        with pytest.raises(PackageInvalid, match="name more than 100000 files") as raised:
+            script.modules("index.js", {"index.js": text}.get)
+        assert tracemalloc.get_traced_memory()[1] < 64 << 20
+    finally:
+        tracemalloc.stop()
+    assert raised.value.data.cause == "limit"
+
+
+@pytest.mark.threat("Packages", "what is not plain files")
+def test_what_lies_beyond_a_link_is_no_module(tmp_path: Path) -> None:
+    written(tmp_path, {"home/settings.json": '{"password": 1}', "plugin/index.js": "import './link/settings.json'"})
+    (tmp_path / "plugin" / "link").symlink_to("../home")
+    assert list(unpacked(script.pack(tmp_path / "plugin", "index.js"))) == ["index.js"]
+
+
+def test_what_can_be_no_files_name_is_no_module(tmp_path: Path) -> None:
+    written(tmp_path, {"index.js": f"import './{'x' * 300}'; import './index.js/y'"})
+    assert list(unpacked(script.pack(tmp_path, "index.js"))) == ["index.js"]
 
 
 def test_modules_belong_to_the_package(tmp_path: Path) -> None:
