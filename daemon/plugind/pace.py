@@ -20,6 +20,10 @@ SHORT_SECONDS: Final = 0.0001
 _QUIET_SECONDS: Final = 0.05
 """For how long slices stay short."""
 
+GATHER_SECONDS: Final = 0.002
+"""For how long requests of a client that go on and on are gathered for several workers. Each write wakes one, and eight
+that are woken for each request answer fewer than one that never sleeps."""
+
 Work = Callable[[float], bool]
 """Works until a moment (of `now`), at least one step; returns whether there is more to do now."""
 
@@ -45,24 +49,38 @@ class Pace:
         self._called = False
         self.slicing = False
         """Whether somebody works on a slice of much: what is written now is best written together, `at_end` of it."""
+        self.goes_on = False
+        """Whether who works on a slice will have another: then what was to be done at its end may wait for that."""
         self._at_end: list[Callable[[], None]] = []
+        self._gathering_until = 0.0
 
     def __enter__(self) -> None:
         """Work on a slice."""
         self.slicing = True
 
     def __exit__(self, *exc: object) -> None:
-        """Do what was to be done at the end of the slice."""
+        """Do what was to be done at the end of the slice, or of one of those that follow."""
         self.slicing = False
+        goes_on, self.goes_on = self.goes_on, False
+        several = len(self._at_end) > 1  # one that has something to do is better not let wait for more
+        if goes_on and several and self._calm and now() < self._gathering_until:
+            return
         while self._at_end:
             self._at_end.pop()()
 
+    @property
+    def _calm(self) -> bool:
+        """Whether nobody has come with little lately."""
+        return self._slice_seconds == self._slices[0]
+
     def at_end(self, flush: Callable[[], None]) -> None:
-        """Call back once when this slice is over.
+        """Call back once when this slice is over, or some that follow it.
 
         Args:
             flush: Must not raise.
         """
+        if not self._at_end:
+            self._gathering_until = now() + GATHER_SECONDS
         self._at_end.append(flush)
 
     def begin(self) -> float:

@@ -238,6 +238,7 @@ class Connection(asyncio.Protocol):
                     self._cut()
                 if not (unread or pieces) or now() >= until:
                     break
+            self._pace.goes_on = self._backlog.more and not outbox.full and not transport.is_closing()
         more = self._backlog.more
         if not more and not outbox.full:
             self._read(now=True)

@@ -78,10 +78,15 @@ class Channel(asyncio.Protocol):
             if not self._gathered:
                 self._pace.at_end(self._flush)
             self._gathered.append(message)
+        elif self._gathered:  # in their order
+            self._gathered.append(message)
+            self._flush()
         elif self._transport is not None:
             self._transport.write(message)
 
     def _flush(self) -> None:
+        if not self._gathered:  # something else was in a hurry
+            return
         data = b"".join(self._gathered)
         self._gathered.clear()
         if self._transport is not None:

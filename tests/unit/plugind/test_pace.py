@@ -1,6 +1,8 @@
 """Slices of the loop: who has plenty goes on later, and everybody else comes between."""
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 from tests.harness.waiting import until
@@ -105,3 +107,40 @@ async def test_no_slice_gets_longer_by_hurry() -> None:
     pace = Pace(slice_seconds=0)
     pace.hurry()
     assert pace.begin() <= clock.now()
+
+
+def _slice(pace: Pace, *flushes: Callable[[], None], goes_on: bool) -> None:
+    with pace:
+        for flush in flushes:
+            pace.at_end(flush)
+        pace.goes_on = goes_on
+
+
+async def test_what_is_for_several_waits_for_the_slices_that_follow() -> None:
+    pace, done = Pace(), list[str]()
+    one, other = partial(done.append, "one"), partial(done.append, "other")
+    _slice(pace, one, goes_on=True)
+    assert done == ["one"]  # it is better not let wait
+    _slice(pace, one, other, goes_on=True)
+    assert done == ["one"]
+    _slice(pace, goes_on=False)
+    assert sorted(done) == ["one", "one", "other"]
+    _slice(pace, goes_on=False)
+    assert len(done) == 3
+
+
+async def test_it_does_not_wait_for_long_nor_while_somebody_comes_with_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    pace, done = Pace(), list[str]()
+    one, other = partial(done.append, "one"), partial(done.append, "other")
+    at = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: at)
+    _slice(pace, one, other, goes_on=True)
+    at += 0.9 * clock.GATHER_SECONDS
+    _slice(pace, goes_on=True)
+    assert done == []
+    at += 0.2 * clock.GATHER_SECONDS
+    _slice(pace, goes_on=True)
+    assert len(done) == 2
+    pace.hurry()
+    _slice(pace, one, other, goes_on=True)
+    assert len(done) == 4

@@ -146,3 +146,26 @@ async def test_what_is_sent_in_a_slice_is_written_together_and_alone_at_once() -
         await line.lost.wait()
     assert line.worker.recv(1000) == b""
     line.worker.close()
+
+
+async def test_what_waits_for_another_slice_comes_before_what_is_in_a_hurry() -> None:
+    pace = Pace()
+    line, other = await Line("a", []).open(pace), await Line("b", []).open(pace)
+    line.worker.setblocking(False)
+    with pace:
+        line.channel.send(Kind.CALL, 1)
+        other.channel.send(Kind.CALL, 1)
+        pace.goes_on = True
+    with pytest.raises(BlockingIOError):
+        line.worker.recv(1000)
+    line.channel.send(Kind.HOST_RESULT, 2)
+    assert line.worker.recv(1000) == encode(Kind.CALL, 1) + encode(Kind.HOST_RESULT, 2)
+    with pace:
+        pass
+    with pytest.raises(BlockingIOError):
+        line.worker.recv(1000)
+    assert other.worker.recv(1000) == encode(Kind.CALL, 1)
+    for one in (line, other):
+        one.channel.close()
+        await one.lost.wait()
+        one.worker.close()
