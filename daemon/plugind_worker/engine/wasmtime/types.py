@@ -1,7 +1,6 @@
 """Translation between wasmtime's types of functions and ours, and the raw layout of values."""
 
 import ctypes
-import functools
 import struct
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
@@ -36,9 +35,8 @@ def raw_layout(types: tuple[ValType, ...]) -> struct.Struct:
     return struct.Struct("<" + "".join(_RAW[t] for t in types))
 
 
-@functools.cache
 def functype(signature: Signature) -> wasmtime.FuncType:
-    """Build wasmtime's type of a function of numbers."""
+    """Build wasmtime's type of a function of numbers; it belongs to the first engine that it is used with."""
     return wasmtime.FuncType([_TO_ENGINE[t]() for t in signature.params], [_TO_ENGINE[t]() for t in signature.results])
 
 

@@ -1,4 +1,6 @@
 import importlib.metadata
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -356,3 +358,24 @@ def test_artefacts_load_from_a_file_and_damaged_ones_do_not(engine: Engine, tmp_
         path.write_bytes(damaged)
         with path.open("rb") as file, pytest.raises(EngineError):
             engine.load(file.fileno())
+
+
+_SIBLINGS = """
+from plugind_worker.engine import load
+from plugind_worker.engine.base import HostFunction, Limits, Signature
+
+first = load("wasmtime")
+answer = HostFunction("host", "answer", Signature.parse("-> i32"), lambda _: 42)
+text = b'(module (import "host" "answer" (func $f (result i32))) (export "f" (func $f)))'
+for engine in (first, first.sibling(), first.sibling()):
+    module = engine.compile(engine.assemble(text))
+    instance = engine.instantiate(module, [answer], limits=Limits(memory_bytes=0, table_elements=0))
+    print(*instance.function("f")())
+"""
+
+
+@pytest.mark.process
+def test_siblings_in_one_process_share_host_functions() -> None:
+    """What belongs to one engine must not reach another: the library would abort."""
+    done = subprocess.run([sys.executable, "-c", _SIBLINGS], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["42"] * 3, done.stderr[-500:]
