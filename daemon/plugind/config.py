@@ -16,7 +16,7 @@ from msgspec import Meta
 from plugind.errors import ConfigError
 from plugind.log import LogFormat
 from plugind_protocol import envelope, framing
-from plugind_protocol.manifest import Limits
+from plugind_protocol.manifest import MAX_CONFIG_BYTES, Limits
 
 Isolation = Literal["dedicated", "publisher"]
 """A process for each plugin, or one for the plugins of a publisher."""
@@ -152,6 +152,20 @@ class DownloadSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """For one package."""
 
 
+class NetworkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """HTTP requests that the daemon makes for plugins which have the permission ``network``."""
+
+    ca_file: str | None = None
+    """Certificate authorities (PEM) that are trusted in place of the system's."""
+    connect_seconds: Annotated[float, Meta(gt=0, le=3600)] = 10.0
+    total_seconds: Annotated[float, Meta(gt=0, le=3600)] = 30.0
+    """For one request; the deadline of the plugin's call counts besides."""
+    response_bytes: Annotated[int, Meta(ge=0, le=11 * 1024 * 1024)] = 8 * 1024 * 1024
+    """Largest body of an answer."""
+    at_once: Annotated[int, Meta(ge=1, le=1000)] = 4
+    """Requests of one plugin that are under way."""
+
+
 class PackageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where plugins are found by name."""
 
@@ -202,7 +216,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     workers: WorkerSettings = WorkerSettings()
     engines: EngineSettings = EngineSettings()
     downloads: DownloadSettings = DownloadSettings()
+    network: NetworkSettings = NetworkSettings()
     packages: PackageSettings = PackageSettings()
+    plugin_config: dict[str, dict[str, str]] = {}
+    """Configuration of plugins by their ids, for those that ask for it; counts before ``config`` of their manifests."""
     timeline_version: str | None = None
     """Version of Timeline Studio that plugins are checked against; default: what a connected editor says of itself."""
     limits: Limits = Limits(
@@ -241,9 +258,13 @@ def load(arguments: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
         if environ.get(variable):
             values[key] = environ[variable]
     try:
-        return msgspec.convert(values | given, Config)
+        config = msgspec.convert(values | given, Config)
     except msgspec.ValidationError as exc:
         raise ConfigError(f"configuration: {exc}") from exc
+    for plugin, found in config.plugin_config.items():
+        if (size := len(msgspec.json.encode(found))) > MAX_CONFIG_BYTES:
+            raise ConfigError(f"configuration: plugin_config of {plugin} has {size} bytes, over {MAX_CONFIG_BYTES}")
+    return config
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -231,7 +231,9 @@ class Parts:
                 console=console.add,
             ),
         )
-        return OwnProviders(data_dir, surroundings, open_stores=self._config.storage_files)
+        return OwnProviders(
+            data_dir, surroundings, open_stores=self._config.storage_files, network=self._config.network
+        )
 
     def connection(self) -> Connection:
         """Make the protocol of one connection."""

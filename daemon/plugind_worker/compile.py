@@ -11,11 +11,11 @@ from typing import Final
 
 import msgspec
 
-from plugind_protocol.errors import InternalError, PackageInvalid, PlugindError
+from plugind_protocol.errors import InternalError, PackageInvalid, PlugindError, UnsupportedAbi
 from plugind_protocol.worker import Compile, Compiled, Kind
 from plugind_worker import abi, caps, imports, sections
 from plugind_worker.channel import Channel
-from plugind_worker.engine.base import Engine, EngineError
+from plugind_worker.engine.base import Engine, EngineError, Module
 from plugind_worker.lockdown import Lockdown
 from plugind_worker.sandbox.layer import Stage
 
@@ -80,8 +80,21 @@ def compile_module(engine: Engine, source: bytes, *, text: bool) -> tuple[Compil
             hint="Build it again for this host, or choose another engine.",
         ) from error
     imports.check(module.imports)
-    name, functions = abi.recognise(module.exports)
-    return Compiled(abi=name, functions=functions), module.serialize()
+    name, functions = abi.recognise(module.exports, module.imports)
+    return Compiled(abi=name, functions=functions), module.serialize(_library(engine, name))
+
+
+def _library(engine: Engine, name: str) -> Module | None:
+    """Compile what an ABI puts beside each instance."""
+    source = abi.ABIS[name].LIBRARY
+    if source is None:
+        return None
+    if not engine.links:
+        raise UnsupportedAbi(
+            f"is a plugin of the {name} ABI, which {engine.name} cannot run",
+            hint='Run it on wasmtime: "engine": "wasmtime" in its manifest, or [engines.plugins] in the configuration.',
+        )
+    return engine.compile(engine.assemble(source.text))
 
 
 def _read(source: int, *, text: bool) -> bytes:

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from plugind_protocol.errors import InvalidParams, PackageInvalid
+from plugind_protocol.errors import InvalidParams, PackageInvalid, PlugindError
 from plugind_protocol.worker import Launch, Window
 from plugind_worker.abi import ABIS
 from plugind_worker.abi.base import Abi
@@ -17,6 +17,7 @@ from plugind_worker.engine.base import (
     ExternKind,
     HostFunction,
     Instance,
+    Library,
     Limits,
     Module,
     Signature,
@@ -85,7 +86,13 @@ class Guest:
 
     def call(self, name: bytes, params: bytes) -> bytes:
         """Call a function; see `plugind_worker.abi.base.Abi.call`."""
-        return (self._live or self._current()).abi.call(name, params)
+        live = self._live or self._current()
+        try:
+            return live.abi.call(name, params)
+        except PlugindError:
+            if live.abi.spent:
+                self.discard()
+            raise
 
     def hook(self, name: bytes, params: bytes) -> bytes:
         """Call a lifecycle hook; ``null`` where the plugin does not implement it."""
@@ -163,7 +170,11 @@ class Guest:
     def _make(self) -> _Live:
         try:
             instance = self._engine.instantiate(
-                self._module, self._imports, limits=self._limits, interrupted=self._interrupted
+                self._module,
+                self._imports,
+                limits=self._limits,
+                library=self._library(),
+                interrupted=self._interrupted,
             )
         except EngineError as error:
             raise PackageInvalid(f"cannot be instantiated: {error}") from error
@@ -172,6 +183,14 @@ class Guest:
         except BaseException:
             instance.close()
             raise
+
+    def _library(self) -> Library | None:
+        source = self._abi.LIBRARY
+        if source is None:
+            return None
+        if self._module.library is None:
+            raise EngineError(f"its artefact has no library for the {self._launch.abi} ABI")
+        return Library(source.name, self._module.library)
 
     def _prepare(self, instance: Instance) -> _Live:
         """Bring a fresh instance to where the last one was."""

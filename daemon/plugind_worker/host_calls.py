@@ -67,6 +67,23 @@ class HostCalls:
         finally:
             self._busy = False
 
+    def ask(self, method: bytes, params: bytes) -> tuple[bool, bytes]:
+        """Ask the host for a guest that has another way to.
+
+        Args:
+            method: UTF-8, at most `MAX_METHOD_BYTES`.
+            params: A JSON text.
+
+        Returns:
+            Whether the answer is an error object, and its JSON text.
+
+        Raises:
+            Timeout: The call was interrupted while it waited.
+        """
+        if len(params) > self._max:
+            raise TooLarge(f"{method.decode()}: params of {len(params)} bytes, over {self._max}", cause="limit")
+        return self._send(with_name(method, params))
+
     def log(self, instance: Instance, level: int, pointer: int, length: int) -> None:
         """Send a message to the console.
 
@@ -89,6 +106,9 @@ class HostCalls:
             raise Trap(f"host_call: pointer out of bounds: {error}", cause="trap") from error
         except (ParseError, TooLarge) as error:
             return True, _encode(error)
+        return self._send(body)
+
+    def _send(self, body: bytes) -> tuple[bool, bytes]:
         self._channel.send(Kind.HOST_CALL, self._control.number, body)
         return self._wait()
 

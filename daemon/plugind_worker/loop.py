@@ -22,13 +22,14 @@ from plugind_protocol.errors import (
     UnsupportedAbi,
 )
 from plugind_protocol.worker import Kind, Launch, LiveLimits, Ready, Window, split_name
-from plugind_worker import heap
+from plugind_worker import heap, wasi_files
 from plugind_worker.abi import ABIS
 from plugind_worker.channel import Channel, ChannelClosedError
 from plugind_worker.console import Console
 from plugind_worker.control import START, Control
 from plugind_worker.control import Spawn as SpawnThread
 from plugind_worker.engine.base import Engine, EngineError, HostFunction, Module
+from plugind_worker.extism import Extism
 from plugind_worker.guest import Guest
 from plugind_worker.host_calls import HostCalls
 from plugind_worker.lockdown import Lockdown
@@ -143,6 +144,9 @@ class Worker:
             os.close(artefact)
         calls = HostCalls(self._channel, self._control, self._console, max_params_bytes=self._launch.max_result_bytes)
         imports = [*calls.functions(), *Wasi(self._console, self._control).functions()]
+        if self._launch.abi == "extism":
+            imports += Extism(calls, self._console, self._launch.config).functions()
+            imports += wasi_files.functions()
         self._engine.prepare(imports)
         return module, imports
 

@@ -18,7 +18,7 @@ import msgspec
 
 from plugind_protocol import sockets
 from plugind_protocol.worker import Exited, Spawn, Spawned, ZygoteMessage, ZygoteReady
-from plugind_worker import child, engine, heap, inherited, rehearsal
+from plugind_worker import abi, child, engine, heap, inherited, rehearsal
 from plugind_worker.engine.base import Engine
 from plugind_worker.sandbox import process
 from plugind_worker.sandbox.linux import privileges, syscall
@@ -89,7 +89,7 @@ class Zygote:
         ready = ZygoteReady(
             engine=self._engine.name,
             engine_version=self._engine.version,
-            settings=self._engine.settings,
+            settings=abi.fingerprint(self._engine.settings),
             layers=self._probed.held,
             missing=self._probed.missing,
             interruptible=self._engine.interruptible,

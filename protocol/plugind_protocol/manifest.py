@@ -16,6 +16,8 @@ from plugind_protocol.permissions import parse as parse_permission
 MANIFEST_NAME: Final = "manifest.json"
 MAX_MANIFEST_BYTES: Final = 256 * 1024
 MAX_NAME_LENGTH: Final = 214
+MAX_CONFIG_BYTES: Final = 8 * 1024
+"""Largest configuration of a plugin, as JSON."""
 API_VERSION: Final = "1.0"
 """Version of the plugin API that this host implements."""
 SDK_NAME: Final = "@timeline-studio/sdk"
@@ -103,6 +105,8 @@ class Manifest(msgspec.Struct, omit_defaults=True):
     """Other plugins it needs: name → version range as in npm."""
     resources: dict[str, list[str]] = {}
     """Folders and files it brings along, by kind."""
+    config: dict[str, str] = {}
+    """What the plugin finds when it asks for its configuration, unless the user says else; of the ABI ``extism``."""
     metadata: Metadata = msgspec.field(default_factory=Metadata)
     """What the store shows."""
     limits: Limits = msgspec.field(default_factory=Limits)
@@ -124,7 +128,7 @@ _KNOWN: Final = _names_of(Manifest)
 _KNOWN_METADATA: Final = _names_of(Metadata)
 LIMIT_NAMES: Final = {field.name: field.encode_name for field in msgspec.structs.fields(Limits)}
 """Limits in a manifest are written in snake_case, as all of it; on the wire in camelCase."""
-_ENTRIES: Final[dict[str, Any]] = {"dependencies": str, "resources": list[str]}
+_ENTRIES: Final[dict[str, Any]] = {"dependencies": str, "resources": list[str], "config": str}
 """Fields that map names to something: type of what they map to."""
 
 
@@ -274,6 +278,8 @@ def _check(manifest: Manifest) -> None:
             parse_permission(text)
         except ValueError as exc:
             raise _invalid(f"$.permissions[{index}]", str(exc)) from exc
+    if (size := len(msgspec.json.encode(manifest.config))) > MAX_CONFIG_BYTES:
+        raise _invalid("$.config", f"has {size} bytes, over {MAX_CONFIG_BYTES}")
     for group, folders in manifest.resources.items():
         for index, folder in enumerate(folders):
             check_relative(folder, f"{member('$.resources', group)}[{index}]")

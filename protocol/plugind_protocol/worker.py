@@ -156,6 +156,8 @@ class Launch(msgspec.Struct):
     script: bool = False
     """The module runs scripts, and those of the plugin come as one more descriptor: a file as
     `plugind_protocol.package.script.pack` writes it."""
+    config: dict[str, str] = {}
+    """The plugin's configuration, for ABIs whose guests ask for it."""
 
 
 class House(msgspec.Struct):

@@ -56,7 +56,7 @@ class FakeDaemon:
         self.database, self.recovered = recovery.open_database(folder / "state.db", self.store)
         self.journal = Journal(folder / "journal.jsonl", kept=config.changes_kept)
         self.effects = EffectRegistry(lambda _plugin, _ids: None)
-        self.own = OwnProviders(folder, self._surroundings(), open_stores=2)
+        self.own = OwnProviders(folder, self._surroundings(), open_stores=2, network=config.network)
         environment = Environment(
             pool=cast("Any", self.pool),
             host_calls=cast("Any", None),

@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 import structlog
 
+from plugind.config import NetworkSettings
 from plugind.host.allowance import Allowance
 from plugind.host.caller import Answer
 from plugind.host.events.bus import EventBus, Ways
@@ -16,6 +17,7 @@ from plugind.host.files.broker import FileBroker
 from plugind.host.files.paths import Paths
 from plugind.host.files.picked import Picks
 from plugind.host.files.places import Places
+from plugind.host.network.broker import NetworkBroker
 from plugind.host.private import PrivateFolders
 from plugind.host.router import Turn
 from plugind.host.storage.files import StorageFiles
@@ -49,9 +51,12 @@ class OwnProviders:
         data_dir: The daemon's data folder.
         surroundings: The rest of the daemon.
         open_stores: Storage files open at once.
+        network: How HTTP requests are made.
     """
 
-    def __init__(self, data_dir: Path, surroundings: Surroundings, *, open_stores: int) -> None:
+    def __init__(
+        self, data_dir: Path, surroundings: Surroundings, *, open_stores: int, network: NetworkSettings
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._around = surroundings
         self._private = PrivateFolders(data_dir / "private")
@@ -70,6 +75,7 @@ class OwnProviders:
         places = Places(surroundings.package, surroundings.project, picks=self._picks, private=self._private)
         self._broker = FileBroker(places, self._private, self._threads, allowance)
         self._paths = Paths(self._broker, self._picks, self._threads)
+        self._network = NetworkBroker(network)
         self.events = EventBus(surroundings.events)
 
     @property
@@ -89,11 +95,12 @@ class OwnProviders:
             "events.on": self.events.on,
             "events.off": self.events.off,
             "events.emit": self.events.emit,
+            "network.request": self._network.request,
         }
 
     @property
     def turns(self) -> Mapping[str, Turn]:
-        """Permissions of paths, and their translation on the way to an editor and back."""
+        """Permissions of paths and hosts, and the translation of paths on the way to an editor and back."""
         read, write = (Turn(needed=partial(self._broker.needed, need)) for need in (Need.READ, Need.WRITE))
         media = Turn(needed=self._paths.media_needed, request=self._paths.media_request)
         return {
@@ -104,6 +111,7 @@ class OwnProviders:
             "file.remove": write,
             "media.getInfo": msgspec.structs.replace(media, result=self._paths.media_result),
             "media.generateThumbnail": media,
+            "network.request": Turn(needed=self._network.needed),
             "timeline.addClip": Turn(request=self._paths.clip_request),
             "ui.pickFile": Turn(result=self._paths.picked_files),
             "ui.pickDirectory": Turn(result=self._paths.picked_directory),

@@ -32,5 +32,7 @@ class LaunchPlan(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits
     script: ScriptPlan | None = None
     """The module is our own and runs this."""
+    config: dict[str, str] = {}
+    """What the plugin finds when it asks for its configuration."""
     publisher: str | None = None
     """With whose plugins it shares a process; ``None`` for a process of its own."""

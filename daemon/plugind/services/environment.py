@@ -28,6 +28,8 @@ class Installed(msgspec.Struct, frozen=True):
     module: Path
     limits: Limits
     engine: str
+    config: dict[str, str] = {}
+    """What it finds when it asks for its configuration."""
     publisher: str | None = None
     """With whose plugins it shares a process, if it does."""
 
@@ -56,6 +58,7 @@ class Installed(msgspec.Struct, frozen=True):
             engine=self.engine,
             abi=self.record.abi,
             limits=self.limits,
+            config=self.config,
             publisher=self.publisher,
         )
 

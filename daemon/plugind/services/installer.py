@@ -123,6 +123,7 @@ class Installer:
             module=package / manifest.main,
             limits=self.limits(manifest, record),
             engine=self.engine(manifest),
+            config={**manifest.config, **self._config.plugin_config.get(manifest.name, {})},
             publisher=isolation.sharing(
                 manifest.name, default=self._config.isolation, chosen=self._config.isolation_of
             ),
@@ -159,11 +160,6 @@ class Installer:
 
 
 def _check_kind(manifest: Manifest) -> None:
-    if manifest.abi == "extism":
-        raise UnsupportedAbi(
-            f"{manifest.name}: {manifest.abi} plugins are not supported by this version of plugind",
-            hint="Build the plugin to WebAssembly with the Timeline or the numeric ABI.",
-        )
     is_script = script.is_script(manifest.main)
     if manifest.abi is not None and is_script != (manifest.abi == scripts.ABI):
         kind = "a script" if is_script else "no script"

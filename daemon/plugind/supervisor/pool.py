@@ -177,6 +177,7 @@ class Pool:
             log_messages_per_second=plan.limits.log_messages_per_second or MAX_LOG_RATE,
             cpu_seconds=plan.limits.cpu_seconds,
             file_descriptors=plan.limits.file_descriptors,
+            config=plan.config,
         )
         try:
             with their_messages, their_control:

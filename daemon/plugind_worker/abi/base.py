@@ -1,9 +1,20 @@
 """What every ABI can do, as the worker sees it."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import ClassVar, Protocol
 
-from plugind_worker.engine.base import Export, Instance
+import msgspec
+
+from plugind_worker.engine.base import Export, Import, Instance
+
+
+class LibrarySource(msgspec.Struct, frozen=True):
+    """A module of ours, as it is before an engine has compiled it."""
+
+    name: str
+    """Of the module that guests import from."""
+    text: bytes
+    """WebAssembly text; it imports nothing."""
 
 
 class Abi(Protocol):
@@ -17,9 +28,19 @@ class Abi(Protocol):
 
     def __init__(self, instance: Instance, exports: Sequence[Export], *, max_result_bytes: int) -> None: ...
 
+    LIBRARY: ClassVar[LibrarySource | None]
+    """What stands beside each instance, for an engine that links; ``None`` for nothing."""
+
+    @property
+    def spent(self) -> bool:
+        """Whether the error that a call has just raised has ended it inside the guest, so that the instance is spent.
+
+        `Trap`, `Timeout` and `MemoryLimit` say so by themselves.
+        """
+
     @staticmethod
-    def claims(exports: Sequence[Export]) -> bool:
-        """Whether a module with these exports means to follow this ABI; the last of the table takes every module."""
+    def claims(exports: Sequence[Export], imports: Sequence[Import]) -> bool:
+        """Whether such a module means to follow this ABI; the last of the table takes every module."""
 
     @staticmethod
     def check(exports: Sequence[Export]) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from plugind_protocol.errors import ErrorObject, MemoryLimit, PlugindError, PluginError, Trap
 from plugind_worker.abi.timeline import TimelineAbi, error_object, exported
-from plugind_worker.engine.base import Export, Instance, OutOfBoundsError
+from plugind_worker.engine.base import Export, Import, Instance, OutOfBoundsError
 
 _ALIGNMENT: Final = 8
 _NO_MEMORY: Final = "OutOfMemory"
@@ -25,7 +25,7 @@ class JavaScriptAbi(TimelineAbi):
         self._instance = instance
 
     @staticmethod
-    def claims(exports: Sequence[Export]) -> bool:  # noqa: ARG004  # as in every ABI
+    def claims(exports: Sequence[Export], imports: Sequence[Import]) -> bool:  # noqa: ARG004  # as in every ABI
         """Claim nothing: whose module it is, and not what it looks like, makes it one that runs scripts."""
         return False
 

@@ -7,13 +7,14 @@ string, and goes out as one beyond 2⁵³, where doubles lose precision. JSON ha
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import msgspec
 
 from plugind_protocol.errors import FunctionNotFound, InvalidParams, UnsupportedAbi
 from plugind_worker import payload
-from plugind_worker.engine.base import Export, Instance, Signature, ValType
+from plugind_worker.abi.base import LibrarySource
+from plugind_worker.engine.base import Export, Import, Instance, Signature, ValType
 
 _EXACT: Final = 1 << 53
 _MAX_F32: Final = float.fromhex("0x1.fffffep+127")
@@ -23,6 +24,9 @@ _RUN_AT_START: Final = "_initialize"
 
 class NumericAbi:
     """One instance called by its exports; see `plugind_worker.abi.base.Abi`."""
+
+    LIBRARY: ClassVar[LibrarySource | None] = None
+    spent = False
 
     def __init__(
         self,
@@ -36,7 +40,7 @@ class NumericAbi:
         self._callables = self.callables(exports)
 
     @staticmethod
-    def claims(exports: Sequence[Export]) -> bool:  # noqa: ARG004  # as in every ABI
+    def claims(exports: Sequence[Export], imports: Sequence[Import]) -> bool:  # noqa: ARG004  # as in every ABI
         """Take every module that no other ABI has claimed."""
         return True
 

@@ -1,7 +1,7 @@
 """Timeline ABI 1: ``plugin_call`` with a method's name and JSON params in the guest's memory, a packed result back."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -17,7 +17,8 @@ from plugind_protocol.errors import (
 )
 from plugind_worker import payload
 from plugind_worker.abi import signatures
-from plugind_worker.engine.base import Export, Function, Instance, OutOfBoundsError, Signature
+from plugind_worker.abi.base import LibrarySource
+from plugind_worker.engine.base import Export, Function, Import, Instance, OutOfBoundsError, Signature
 
 VERSION: Final = 1
 REQUIRED: Final = {
@@ -45,6 +46,9 @@ _LENGTH: Final = _ERROR_BIT - 1
 class TimelineAbi:
     """One instance that speaks Timeline ABI 1; see `plugind_worker.abi.base.Abi`."""
 
+    LIBRARY: ClassVar[LibrarySource | None] = None
+    spent = False
+
     def __init__(
         self,
         instance: Instance,
@@ -63,7 +67,7 @@ class TimelineAbi:
             raise UnsupportedAbi(f"follows version {found} of the timeline ABI; this host has version {VERSION}")
 
     @staticmethod
-    def claims(exports: Sequence[Export]) -> bool:
+    def claims(exports: Sequence[Export], imports: Sequence[Import]) -> bool:  # noqa: ARG004  # as in every ABI
         """Whether there is a ``plugin_call``."""
         return any(export.name == "plugin_call" for export in exports)
 

@@ -107,12 +107,8 @@ Function = Callable[..., tuple[Any, ...]]
 """A function of the guest: takes numbers, returns a tuple of its results; see `Instance.function`."""
 
 
-class Instance(Protocol):
-    """An instantiated module with its store.
-
-    Guest calls may nest: a host function may call the guest again. After a call has raised, the instance is spent and
-    must only be closed.
-    """
+class Exports(Protocol):
+    """What an instance exports: functions and a memory."""
 
     @property
     def memory_size(self) -> int:
@@ -151,6 +147,18 @@ class Instance(Protocol):
             OutOfBoundsError: The piece reaches outside the memory.
         """
 
+
+class Instance(Exports, Protocol):
+    """An instantiated module with its store.
+
+    Guest calls may nest: a host function may call the guest again. After a call has raised, the instance is spent and
+    must only be closed.
+    """
+
+    @property
+    def library(self) -> "Exports | None":
+        """The library that this was instantiated with, which ends with it."""
+
     def limit_memory(self, memory_bytes: int) -> None:
         """Move the cap of the linear memory; what the guest has already is never taken away."""
 
@@ -183,8 +191,25 @@ class Module(Protocol):
     def exports(self) -> Sequence[Export]:
         """What the module offers, in its order."""
 
-    def serialize(self) -> bytes:
-        """Return the artefact that `Engine.load` takes; native code, good for the same engine and settings only."""
+    @property
+    def library(self) -> "Module | None":
+        """What was serialized with it, where it was loaded."""
+
+    def serialize(self, library: "Module | None" = None) -> bytes:
+        """Return the artefact that `Engine.load` takes; native code, good for the same engine and settings only.
+
+        Args:
+            library: To go with it into the artefact; of an engine that `Engine.links`.
+        """
+
+
+class Library(msgspec.Struct, frozen=True):
+    """A module of the host's own that stands beside a guest, whose imports it serves without the host."""
+
+    name: str
+    """Of the module that the guest imports from."""
+    module: Module
+    """It imports nothing."""
 
 
 class Engine(Protocol):
@@ -201,6 +226,9 @@ class Engine(Protocol):
     @property
     def poisoned(self) -> bool:
         """Whether the engine has broken, so that its process must not run guests any more."""
+
+    links: bool
+    """Whether a guest can be instantiated with a library."""
 
     late_code: bool
     """Whether instances need machine code that is made when the module is loaded already; a worker's lockdown must then
@@ -252,6 +280,7 @@ class Engine(Protocol):
         imports: Sequence[HostFunction],
         *,
         limits: Limits,
+        library: Library | None = None,
         interrupted: Callable[[], bool] = lambda: False,
     ) -> Instance:
         """Make an instance and run its start function.
@@ -259,7 +288,8 @@ class Engine(Protocol):
         Args:
             module: A module of this engine.
             imports: Everything the host offers; what the module does not import is left out.
-            limits: What the instance may take.
+            limits: What the instance may take; a library as much again.
+            library: What the module imports from a module of ours, if this engine `links`.
             interrupted: Asked once the instance can be interrupted and before it runs: whether an interrupt meant for
                 it came too early to reach it.
 

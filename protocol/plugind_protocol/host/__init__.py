@@ -7,10 +7,10 @@ checked against the row's result as well; fields beyond it are passed on where t
 from types import ModuleType
 from typing import Final
 
-from plugind_protocol.host import effects, events, file, media, storage, system, timeline, ui
+from plugind_protocol.host import effects, events, file, media, network, storage, system, timeline, ui
 from plugind_protocol.table import HostMethod, Method
 
-MODULES: Final[tuple[ModuleType, ...]] = (timeline, media, effects, ui, file, storage, events, system)
+MODULES: Final[tuple[ModuleType, ...]] = (timeline, media, effects, ui, file, storage, events, network, system)
 """In the order of documents."""
 
 HOST_METHODS: Final[dict[str, HostMethod]] = {
@@ -23,6 +23,7 @@ HOST_METHODS: Final[dict[str, HostMethod]] = {
         file.METHODS,
         storage.METHODS,
         events.METHODS,
+        network.METHODS,
         system.METHODS,
     )
     for row in rows

@@ -143,12 +143,14 @@ export interface HostMethods {
   "events.off": { params: Unsubscribe; result: null };
   /** Tell plugins and clients something. Permission: `events`. */
   "events.emit": { params: EmitEvent; result: null };
+  /** Make an HTTP request; redirects are answered, not followed. Permission: `network`. */
+  "network.request": { params: HttpRequest; result: HttpResponse };
   /** The machine and the host. Permission: `system.info`. */
   "system.getInfo": { params: Record<string, never>; result: SystemInfo };
 }
 
 /** Names of all host methods. */
-export const HOST_METHODS: readonly (keyof HostMethods)[] = ["timeline.getState", "timeline.getCurrentTime", "timeline.getSelectedClips", "timeline.addClip", "timeline.removeClip", "timeline.updateClip", "media.getInfo", "media.generateThumbnail", "effects.register", "effects.create", "effects.applyToClip", "ui.createPanel", "ui.closePanel", "ui.showDialog", "ui.addMenuItem", "ui.removeMenuItem", "ui.showNotification", "ui.pickFile", "ui.pickDirectory", "file.read", "file.write", "file.list", "file.stat", "file.remove", "storage.get", "storage.set", "storage.remove", "storage.keys", "storage.clear", "events.on", "events.off", "events.emit", "system.getInfo"];
+export const HOST_METHODS: readonly (keyof HostMethods)[] = ["timeline.getState", "timeline.getCurrentTime", "timeline.getSelectedClips", "timeline.addClip", "timeline.removeClip", "timeline.updateClip", "media.getInfo", "media.generateThumbnail", "effects.register", "effects.create", "effects.applyToClip", "ui.createPanel", "ui.closePanel", "ui.showDialog", "ui.addMenuItem", "ui.removeMenuItem", "ui.showNotification", "ui.pickFile", "ui.pickDirectory", "file.read", "file.write", "file.list", "file.stat", "file.remove", "storage.get", "storage.set", "storage.remove", "storage.keys", "storage.clear", "events.on", "events.off", "events.emit", "network.request", "system.getInfo"];
 
 /** Adds a clip. */
 export interface AddClip {
@@ -469,6 +471,32 @@ export interface GetInfo {
 export interface GetValue {
   /** Its key. */
   key: string;
+}
+
+/** One request. */
+export interface HttpRequest {
+  /** `https://…` or `http://…`. The permission's scope is matched with its host. */
+  url: string;
+  /** In capitals. */
+  method?: string;
+  /** By name. Those that say where a message ends, or to whom it goes, are the daemon's. */
+  headers?: Record<string, string>;
+  /** What is sent. */
+  body?: string;
+  /** How `body` is written. */
+  encoding?: "base64" | "utf8";
+}
+
+/** The answer, whatever its status; where it leads elsewhere, that is the plugin's to follow. */
+export interface HttpResponse {
+  /** As HTTP has it: 200 and the like. */
+  status: number;
+  /** By name in small letters; several of one name are joined by `, `. */
+  headers: Record<string, string>;
+  /** What came. */
+  body: string;
+  /** How `body` is written: `utf8` where it is that. */
+  encoding: "base64" | "utf8";
 }
 
 /** Keys, sorted. */
@@ -859,6 +887,8 @@ export interface PluginManifest {
   dependencies?: Record<string, string>;
   /** Folders and files it brings along, by kind. */
   resources?: Record<string, string[]>;
+  /** What the plugin finds when it asks for its configuration, unless the user says else; of the ABI `extism`. */
+  config?: Record<string, string>;
   /** What the store shows. */
   metadata?: ManifestMetadata;
   /** Resources it wants less of than the defaults allow. */

@@ -22,6 +22,7 @@ CONTRACT = {
     "file": "read write list stat remove",
     "storage": "get set remove keys clear",
     "events": "on off emit",
+    "network": "request",
     "system": "getInfo",
 }
 DOCUMENT = document()

@@ -75,6 +75,7 @@ RIGHT: dict[str, Any] = {
     "permissions": list,
     "dependencies": dict,
     "resources": dict,
+    "config": dict,
     "metadata": dict,
     "limits": dict,
 }
@@ -98,6 +99,8 @@ def test_every_wrong_type_is_refused_at_its_path(field: str, value: Any) -> None
         ("$.permissions[0]", {"permissions": [["storage"]]}),
         ("$.dependencies.a", {"dependencies": {"a": 1}}),
         ('$.dependencies["@a/b"]', {"dependencies": {"c": "1", "@a/b": None}}),
+        ("$.config.look", {"config": {"look": 5}}),
+        ("$.config", {"config": {"look": "x" * 8192}}),
         ("$.resources.shaders", {"resources": {"shaders": "shaders/"}}),
         ('$.resources["x y"][1]', {"resources": {"x y": ["a", 1]}}),
         ("$.metadata.price", {"metadata": {"price": "9.99"}}),

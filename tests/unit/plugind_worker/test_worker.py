@@ -254,7 +254,7 @@ def test_a_trap_in_the_start_function_fails_the_start(failing: Callable[..., Plu
 
 
 def test_an_unknown_abi_fails_the_start(failing: Callable[..., PlugindError]) -> None:
-    assert isinstance(failing('(module (func (export "f")))', abi="extism"), UnsupportedAbi)
+    assert isinstance(failing('(module (func (export "f")))', abi="component"), UnsupportedAbi)
 
 
 def test_an_artefact_of_something_else_fails_the_start(zygote: Zygote, new_peer: type[Peer]) -> None:

@@ -15,7 +15,7 @@ import pytest
 from tests.unit.plugind_worker.supervisor import Launcher, Peer, Write, Zygote
 
 from plugind_protocol.worker import Compile, Spawn
-from plugind_worker import lockdown
+from plugind_worker import abi, lockdown
 from plugind_worker.engine.base import Engine
 
 AS_NOBODY = """
@@ -68,7 +68,7 @@ def _descriptors(pid: int) -> list[str]:
 def test_it_says_what_engine_it_has(zygote: Zygote, engine: Engine) -> None:
     assert zygote.ready.engine == "wasmtime"
     assert zygote.ready.engine_version == engine.version
-    assert zygote.ready.settings == engine.settings
+    assert zygote.ready.settings == abi.fingerprint(engine.settings), "with what ABIs put into artefacts"
 
 
 def test_it_has_one_thread_its_own_session_and_no_terminal(zygote: Zygote) -> None:

@@ -18,7 +18,7 @@ from wasmer import engine as engines
 from wasmer_compiler_cranelift import Compiler
 
 from plugind_protocol.errors import MemoryLimit, Timeout, WorkerCrashed
-from plugind_worker.engine.base import EngineError, Export, ExternKind, HostFunction, Import, Limits, Module
+from plugind_worker.engine.base import EngineError, Export, ExternKind, HostFunction, Import, Library, Limits, Module
 from plugind_worker.engine.wasmer import fence, traps, types
 from plugind_worker.engine.wasmer import instance as instances
 from plugind_worker.engine.wasmer.rewrite import Changes, rewrite
@@ -67,8 +67,14 @@ class WasmerModule:
         most = declared.maximum
         return declared.minimum, fence.RESERVED // instances.WASM_PAGE if most is None else most
 
-    def serialize(self) -> bytes:
+    @property
+    def library(self) -> None:
+        """None: this engine does not link."""
+        return None
+
+    def serialize(self, library: Module | None = None) -> bytes:
         """Return the artefact: a mark, the changes with their length, and the engine's own format."""
+        assert library is None, "this engine does not link"
         changes = msgspec.json.encode(self.changes)
         return _MAGIC + len(changes).to_bytes(_LENGTH_BYTES, "little") + changes + bytes(self.raw.serialize())
 
@@ -78,6 +84,7 @@ class WasmerEngine:
 
     name = "wasmer"
     interruptible = False
+    links = False
     late_code = False
 
     def __init__(self) -> None:
@@ -141,10 +148,12 @@ class WasmerEngine:
         imports: Sequence[HostFunction],
         *,
         limits: Limits,
+        library: Library | None = None,
         interrupted: Callable[[], bool] = lambda: False,
     ) -> instances.WasmerInstance:
         """Make an instance and run its start function."""
         assert isinstance(module, WasmerModule)
+        assert library is None, "this engine does not link"
         if interrupted():
             raise Timeout("interrupted before it started", cause="timeout")
         needed = {(i.module, i.name) for i in module.imports}

@@ -42,6 +42,9 @@ SETTINGS: Final[dict[str, bool | int | str]] = {
     "memory_guard_size": 32 * 1024 * 1024,  # bytes
 }
 
+FORMAT: Final = 2
+"""Of artefacts: what the engine serializes, and what we put behind it."""
+
 
 def build() -> wasmtime.Config:
     """Return a configuration with `SETTINGS`."""
@@ -76,6 +79,12 @@ def fingerprint(engine_version: str) -> str:
         32 hexadecimal digits.
     """
     text = "\n".join(
-        ("wasmtime", engine_version, platform.machine(), *(f"{k}={v}" for k, v in sorted(SETTINGS.items())))
+        (
+            "wasmtime",
+            engine_version,
+            f"format={FORMAT}",
+            platform.machine(),
+            *(f"{k}={v}" for k, v in sorted(SETTINGS.items())),
+        )
     )
     return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,22 +1,32 @@
 """`WasmtimeEngine`: compiling, loading and instantiating."""
 
 import os
+import struct
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from typing import Final
 
 import wasmtime
 
-from plugind_worker.engine.base import EngineError, Export, HostFunction, Import, Limits, Module
+from plugind_worker.engine.base import EngineError, Export, HostFunction, Import, Library, Limits, Module
 from plugind_worker.engine.wasmtime import config, traps, types
 from plugind_worker.engine.wasmtime.bridge import Bridge
 from plugind_worker.engine.wasmtime.instance import WasmtimeInstance
 
+_TAIL: Final = struct.Struct("<Q")
+
 
 class WasmtimeModule:
-    """A compiled module."""
+    """A compiled module.
 
-    def __init__(self, raw: wasmtime.Module) -> None:
+    Args:
+        raw: As the binding has it.
+        library: That came with it.
+    """
+
+    def __init__(self, raw: wasmtime.Module, library: "WasmtimeModule | None" = None) -> None:
         self.raw = raw
+        self.library = library
 
     @cached_property
     def imports(self) -> Sequence[Import]:
@@ -28,9 +38,14 @@ class WasmtimeModule:
         """What the module offers."""
         return types.exports_of(self.raw)
 
-    def serialize(self) -> bytes:
-        """Return the artefact."""
-        return bytes(self.raw.serialize())
+    def serialize(self, library: Module | None = None) -> bytes:
+        """Return the artefact: the engine's own format, behind it that of the library, and how long that is.
+
+        The end is always there, so that nothing that a plugin has put into its module is ever taken for it.
+        """
+        assert library is None or isinstance(library, WasmtimeModule)
+        more = b"" if library is None else bytes(library.raw.serialize())
+        return bytes(self.raw.serialize()) + more + _TAIL.pack(len(more))
 
 
 class WasmtimeEngine:
@@ -38,6 +53,7 @@ class WasmtimeEngine:
 
     name = "wasmtime"
     late_code = False
+    links = True
     interruptible = True
     poisoned = False
 
@@ -67,20 +83,34 @@ class WasmtimeEngine:
     def load(self, descriptor: int) -> WasmtimeModule:
         """Load an artefact, mapped from its file where that has a name in ``/proc``: its pages are then shared."""
         try:
-            return WasmtimeModule(wasmtime.Module.deserialize_file(self._engine, f"/proc/self/fd/{descriptor}"))
+            library = self._library(descriptor)
+        except (wasmtime.WasmtimeError, OSError, struct.error) as error:
+            raise _unloadable(error) from error
+        try:
+            raw = wasmtime.Module.deserialize_file(self._engine, f"/proc/self/fd/{descriptor}")
         except wasmtime.WasmtimeError:
-            return self._load_copy(descriptor)
+            return WasmtimeModule(self._load_copy(descriptor), library)
+        return WasmtimeModule(raw, library)
 
-    def _load_copy(self, descriptor: int) -> WasmtimeModule:
+    def _library(self, descriptor: int) -> WasmtimeModule | None:
+        """Load the library that lies behind a module, if one does."""
+        size = os.lseek(descriptor, 0, os.SEEK_END)
+        (length,) = _TAIL.unpack(_read(descriptor, max(0, size - _TAIL.size), _TAIL.size))
+        if not length:
+            return None
+        start = size - _TAIL.size - length
+        if start < 0:
+            raise EngineError("it is damaged: what lies behind it is longer than all of it")
+        data = _read(descriptor, start, length)
+        return WasmtimeModule(wasmtime.Module.deserialize(self._engine, data))
+
+    def _load_copy(self, descriptor: int) -> wasmtime.Module:
         """Load an artefact by calls that a locked worker may make."""
         try:
             size = os.lseek(descriptor, 0, os.SEEK_END)
-            os.lseek(descriptor, 0, os.SEEK_SET)
-            data = b"".join(iter(lambda: os.read(descriptor, size), b""))
-            return WasmtimeModule(wasmtime.Module.deserialize(self._engine, data))
+            return wasmtime.Module.deserialize(self._engine, _read(descriptor, 0, size))
         except (wasmtime.WasmtimeError, OSError, ValueError) as error:
-            reason = traps.reason_of(error) if isinstance(error, wasmtime.WasmtimeError) else str(error)
-            raise EngineError(reason) from error
+            raise _unloadable(error) from error
 
     def sibling(self) -> "WasmtimeEngine":
         """Return another engine that shares the callback of this one."""
@@ -97,6 +127,7 @@ class WasmtimeEngine:
         imports: Sequence[HostFunction],
         *,
         limits: Limits,
+        library: Library | None = None,
         interrupted: Callable[[], bool] = lambda: False,
     ) -> WasmtimeInstance:
         """Make an instance and run its start function."""
@@ -106,7 +137,7 @@ class WasmtimeEngine:
         instance = WasmtimeInstance(self._engine, signatures, bridge=self._bridge, limits=limits)
         try:
             offered = [function for function in imports if (function.module, function.name) in needed]
-            instance.start(module.raw, offered, interrupted=interrupted)
+            instance.start(module.raw, offered, library=_named(library), interrupted=interrupted)
         except BaseException:
             instance.close()
             raise
@@ -115,6 +146,26 @@ class WasmtimeEngine:
     def interrupt(self) -> None:
         """End what runs now; see `plugind_worker.engine.base.Engine.interrupt`."""
         self._increment()
+
+
+def _named(library: Library | None) -> tuple[str, wasmtime.Module] | None:
+    if library is None:
+        return None
+    assert isinstance(library.module, WasmtimeModule)
+    return library.name, library.module.raw
+
+
+def _read(descriptor: int, start: int, length: int) -> bytes:
+    """Read a part of a file by calls that a locked worker may make."""
+    os.lseek(descriptor, start, os.SEEK_SET)
+    data = bytearray()
+    while len(data) < length and (part := os.read(descriptor, length - len(data))):
+        data += part
+    return bytes(data)
+
+
+def _unloadable(error: Exception) -> EngineError:
+    return EngineError(traps.reason_of(error) if isinstance(error, wasmtime.WasmtimeError) else str(error))
 
 
 def create() -> WasmtimeEngine:

@@ -1,6 +1,7 @@
-"""`WasmtimeInstance`: a store with one instance, its memory, its functions, and the host functions it may call."""
+"""`WasmtimeInstance`: a store with one instance, the host functions it may call, and a library beside it."""
 
 import ctypes
+import weakref
 from collections.abc import Callable, Sequence
 from ctypes import byref
 from typing import Any, Final
@@ -9,19 +10,17 @@ import wasmtime
 from wasmtime import _ffi
 
 from plugind_protocol.errors import MemoryLimit, PlugindError, Timeout
-from plugind_worker.engine.base import EngineError, Function, HostFunction, Limits, Signature
-from plugind_worker.engine.bounds import Bounded
+from plugind_worker.engine.base import EngineError, HostFunction, Limits, Signature
 from plugind_worker.engine.wasmtime import capi, traps, types
 from plugind_worker.engine.wasmtime.bridge import Bridge
+from plugind_worker.engine.wasmtime.exports import StoreExports
 
 _MAX_TABLES: Final = 16
 _NO_FINALIZER: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(0)
-_FUNC: Final = _ffi.WASMTIME_EXTERN_FUNC.value
-_MEMORY: Final = _ffi.WASMTIME_EXTERN_MEMORY.value
 
 
-class WasmtimeInstance(Bounded):
-    """A store with one instance; see `plugind_worker.engine.base.Instance`.
+class WasmtimeInstance(StoreExports):
+    """A store with one instance, and one of a library where there is one; see `plugind_worker.engine.base.Instance`.
 
     Args:
         engine: The engine.
@@ -36,68 +35,49 @@ class WasmtimeInstance(Bounded):
         self._engine = engine
         self._bridge = bridge
         self._numbers: list[int] = []  # by which the bridge knows its host functions
-        self._signatures = signatures
         self._limits = limits
         self._store: Any = _ffi.wasmtime_store_new(engine.ptr(), None, _NO_FINALIZER)
         context = _ffi.wasmtime_store_context(self._store)
-        self._context: int = ctypes.cast(context, ctypes.c_void_p).value or 0
-        self._instance: _ffi.wasmtime_instance_t | None = None
-        self._caller = 0  # while the start function runs, exports are reached through the caller
+        super().__init__(ctypes.cast(context, ctypes.c_void_p).value or 0, signatures)
+        self._library: _Library | None = None
         self._failure: BaseException | None = None
-        self._functions: dict[str, Function | None] = {}
-        self._memory: _ffi.wasmtime_memory_t | None = None
-        self._base = 0
-        self._size = 0
         self.limit_memory(limits.memory_bytes)
         self.rearm()
 
     def start(
-        self, module: wasmtime.Module, imports: Sequence[HostFunction], *, interrupted: Callable[[], bool]
+        self,
+        module: wasmtime.Module,
+        imports: Sequence[HostFunction],
+        *,
+        library: tuple[str, wasmtime.Module] | None = None,
+        interrupted: Callable[[], bool],
     ) -> None:
-        """Instantiate the module, which runs its start function."""
+        """Instantiate the module, which runs its start function; before it the library that it imports, by its name."""
         if interrupted():
             raise Timeout("interrupted before it started", cause="timeout")
         linker = _ffi.wasmtime_linker_new(self._engine.ptr())
         try:
             for function in imports:
                 self._define(linker, function)
-            instance = _ffi.wasmtime_instance_t()
-            trap = ctypes.c_void_p()
-            error = _ffi.wasmtime_linker_instantiate(
-                linker,
-                ctypes.cast(self._context, ctypes.POINTER(_ffi.wasmtime_context_t)),
-                module.ptr(),
-                byref(instance),
-                ctypes.cast(byref(trap), ctypes.POINTER(ctypes.POINTER(_ffi.wasm_trap_t))),
-            )
-            if error or trap.value:
-                self._raise(ctypes.cast(error, ctypes.c_void_p).value, trap.value)
+            if library is not None:
+                self._add_library(linker, *library)
+            instance = self._instantiate(linker, module)
         finally:
             _ffi.wasmtime_linker_delete(linker)
         self._instance = instance
         self._caller = 0
 
     @property
-    def memory_size(self) -> int:
-        """Bytes of linear memory the guest has now."""
-        memory = self._memory or self._find_memory()
-        self._size = capi.memory_size(self._context, byref(memory)) if memory is not None else 0
-        return self._size
-
-    def function(self, name: str) -> Function | None:
-        """Look up an exported function of numbers."""
-        try:
-            return self._functions[name]
-        except KeyError:
-            signature = self._signatures.get(name)
-            func = self._lookup(name) if signature is not None and signature.numeric else None
-            bound = self._bind(func, signature) if func is not None and signature is not None else None
-            self._functions[name] = bound
-            return bound
+    def library(self) -> StoreExports | None:
+        """The library in the same store."""
+        return self._library
 
     def limit_memory(self, memory_bytes: int) -> None:
-        """Move the cap of the linear memory."""
-        _ffi.wasmtime_store_limiter(self._store, memory_bytes, self._limits.table_elements, 1, _MAX_TABLES, 1)
+        """Move the cap of the linear memory, and of the library's."""
+        self._memory_bytes = memory_bytes
+        count = 1 if self._library is None else 2
+        tables = self._limits.table_elements
+        _ffi.wasmtime_store_limiter(self._store, memory_bytes, tables, count, _MAX_TABLES, count)
 
     def rearm(self) -> None:
         """Let the next interrupt, and none before it, end a call."""
@@ -118,59 +98,35 @@ class WasmtimeInstance(Bounded):
         if self._store is not None:
             _ffi.wasmtime_store_delete(self._store)
         self._store = None
-        self._functions.clear()
-        self._memory = None
-        self._leave_memory()
+        self.leave()
+        if self._library is not None:
+            self._library.leave()
 
-    def _find_memory(self) -> "_ffi.wasmtime_memory_t | None":
-        item = self._export("memory", kind=_MEMORY)
-        if item is None:
-            return None
-        memory = _ffi.wasmtime_memory_t.from_buffer_copy(item.of.memory)
-        self._base = capi.memory_data(self._context, byref(memory)) or 0
-        self._memory = memory
-        return memory
-
-    def _lookup(self, name: str) -> "_ffi.wasmtime_func_t | None":
-        item = self._export(name, kind=_FUNC)
-        return None if item is None else _ffi.wasmtime_func_t.from_buffer_copy(item.of.func)
-
-    def _export(self, name: str, *, kind: object) -> "_ffi.wasmtime_extern_t | None":
+    def _add_library(self, linker: Any, name: str, module: wasmtime.Module) -> None:
+        """Instantiate a library, and let the module import what it exports."""
+        self._library = _Library(self._context, types.signatures_of(module), self)
+        self.limit_memory(self._memory_bytes)
+        instance = self._instantiate(linker, module)
+        context = ctypes.cast(self._context, ctypes.POINTER(_ffi.wasmtime_context_t))
         raw = name.encode()
-        item = _ffi.wasmtime_extern_t()
-        if self._instance is not None:
-            context = ctypes.cast(self._context, ctypes.POINTER(_ffi.wasmtime_context_t))
-            found = _ffi.wasmtime_instance_export_get(context, byref(self._instance), raw, len(raw), byref(item))
-        elif self._caller:
-            caller = ctypes.cast(self._caller, ctypes.POINTER(_ffi.wasmtime_caller_t))
-            found = _ffi.wasmtime_caller_export_get(caller, raw, len(raw), byref(item))
-        else:
-            found = False
-        return item if found and item.kind == kind else None
+        error = _ffi.wasmtime_linker_define_instance(linker, context, raw, len(raw), byref(instance))
+        if error:
+            raise EngineError(traps.take_reason(ctypes.cast(error, ctypes.c_void_p).value or 0))
+        self._library.become(instance)
 
-    def _bind(self, func: "_ffi.wasmtime_func_t", signature: Signature) -> Function:
-        """Make the callable of a guest function. Everything a call needs is prepared here, once.
-
-        The array of values is shared by nested calls of the same function: the engine takes the arguments out before
-        the guest runs, and puts the results in when it has returned.
-        """
-        params, results = types.raw_layout(signature.params), types.raw_layout(signature.results)
-        count = max(len(signature.params), len(signature.results))
-        values = capi.space(max(count, 1) * capi.VALUE_BYTES)()
+    def _instantiate(self, linker: Any, module: wasmtime.Module) -> "_ffi.wasmtime_instance_t":
+        instance = _ffi.wasmtime_instance_t()
         trap = ctypes.c_void_p()
-        pack, unpack, raise_ = params.pack_into, results.unpack_from, self._raise
-        call = capi.prepare_call(
-            self._context, ctypes.addressof(func), ctypes.addressof(values), count, ctypes.addressof(trap)
+        error = _ffi.wasmtime_linker_instantiate(
+            linker,
+            ctypes.cast(self._context, ctypes.POINTER(_ffi.wasmtime_context_t)),
+            module.ptr(),
+            byref(instance),
+            ctypes.cast(byref(trap), ctypes.POINTER(ctypes.POINTER(_ffi.wasm_trap_t))),
         )
-
-        def invoke(*args: Any, _alive: object = (func, values, trap)) -> tuple[Any, ...]:
-            pack(values, 0, *args)
-            error = call()
-            if error or trap.value:
-                raise_(error, trap.value)
-            return unpack(values)
-
-        return invoke
+        if error or trap.value:
+            self.fail(ctypes.cast(error, ctypes.c_void_p).value, trap.value)
+        return instance
 
     def _define(self, linker: Any, function: HostFunction) -> None:
         number = self._bridge.bind(self, function)
@@ -184,8 +140,8 @@ class WasmtimeInstance(Bounded):
         if error:
             raise EngineError(traps.take_reason(error))
 
-    def _raise(self, error: int | None, trap: int | None) -> None:
-        """Raise what ended a call: the guest's own trap, or the error that a host function's exception became."""
+    def fail(self, error: int | None, trap: int | None) -> None:
+        """Raise what ended a call into this store: a trap, or the error that a host function's exception became."""
         failure, self._failure = self._failure, None
         if trap:
             raise traps.error_of(trap)
@@ -198,3 +154,20 @@ class WasmtimeInstance(Bounded):
         if traps.is_memory(reason):
             raise MemoryLimit(f"wants more memory from the start than its limit: {reason}", cause="memory")
         raise EngineError(reason)
+
+    _raise = fail
+
+
+class _Library(StoreExports):
+    """A library in the store of an instance, which knows what ends calls."""
+
+    def __init__(self, context: int, signatures: dict[str, Signature], of: WasmtimeInstance) -> None:
+        super().__init__(context, signatures)
+        self._of = weakref.proxy(of)  # which holds this
+
+    def become(self, instance: "_ffi.wasmtime_instance_t") -> None:
+        """Take the instance, once it is there."""
+        self._instance = instance
+
+    def _raise(self, error: int | None, trap: int | None) -> None:
+        self._of.fail(error, trap)

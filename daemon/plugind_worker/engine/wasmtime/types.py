@@ -54,6 +54,11 @@ def exports_of(module: wasmtime.Module) -> list[Export]:
     return _listed(module, capi.list_exports, capi.free_exports, _export)
 
 
+def signatures_of(module: wasmtime.Module) -> dict[str, Signature]:
+    """Return the types of a module's exported functions, by name."""
+    return {export.name: export.signature for export in exports_of(module) if export.signature is not None}
+
+
 def _listed(
     module: wasmtime.Module, fill: Callable[..., object], free: Callable[..., object], read: Callable[[int], T]
 ) -> list[T]:

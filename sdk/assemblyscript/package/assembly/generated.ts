@@ -258,6 +258,18 @@ export namespace storage {
   }
 }
 
+/** `network.*`: HTTP for plugins, by the daemon; a plugin's own process can open no connection. */
+export namespace network {
+  /**
+   * Make an HTTP request; redirects are answered, not followed. Permission: `network`.
+   * @param url `https://…` or `http://…`. The permission's scope is matched with its host
+   * @param more an object that may have: `method`, `headers`, `body`, `encoding`
+   */
+  export function request(url: string, more: Json = Json.object()): Json {
+    return call("network.request", more.set("url", url));
+  }
+}
+
 /** `system.*`: the machine and the host. */
 export namespace system {
   /**

@@ -55,6 +55,11 @@ impl PluginAPI {
         generated::Events
     }
 
+    /// HTTP requests, which the daemon makes.
+    pub fn network(&self) -> generated::Network {
+        generated::Network
+    }
+
     /// The machine and the host.
     pub fn system(&self) -> generated::System {
         generated::System

@@ -320,6 +320,20 @@ impl Storage {
 #[non_exhaustive]
 pub struct Events;
 
+/// `network.*`: HTTP for plugins, by the daemon; a plugin's own process can open no connection.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Network;
+
+impl Network {
+    /// Make an HTTP request; redirects are answered, not followed.
+    ///
+    /// `network.request`. Permission: `network`.
+    pub async fn request(&self, params: HttpRequest) -> Result<HttpResponse> {
+        call("network.request", &params).await
+    }
+}
+
 /// `system.*`: the machine and the host.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
@@ -926,6 +940,72 @@ pub(crate) struct GetInfo {
 pub(crate) struct GetValue {
     /// Its key.
     pub(crate) key: String,
+}
+
+/// One request.
+#[derive(Default, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HttpRequest {
+    /// `https://…` or `http://…`. The permission's scope is matched with its host.
+    pub url: String,
+    /// In capitals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// By name. Those that say where a message ends, or to whom it goes, are the daemon's.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub headers: Map<String, Value>,
+    /// What is sent.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub body: String,
+    /// How `body` is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<HttpRequestEncoding>,
+}
+
+impl HttpRequest {
+    /// With what is required; the rest as the host chooses.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self { url: url.into(), ..Self::default() }
+    }
+}
+
+/// How `body` is written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum HttpRequestEncoding {
+    /// `base64`
+    #[serde(rename = "base64")]
+    Base64,
+    /// `utf8`
+    #[serde(rename = "utf8")]
+    Utf8,
+}
+
+/// The answer, whatever its status; where it leads elsewhere, that is the plugin's to follow.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct HttpResponse {
+    /// As HTTP has it: 200 and the like.
+    pub status: i64,
+    /// By name in small letters; several of one name are joined by `, `.
+    pub headers: Map<String, Value>,
+    /// What came.
+    pub body: String,
+    /// How `body` is written: `utf8` where it is that.
+    pub encoding: HttpResponseEncoding,
+}
+
+/// How `body` is written: `utf8` where it is that.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum HttpResponseEncoding {
+    /// `base64`
+    #[serde(rename = "base64")]
+    Base64,
+    /// `utf8`
+    #[serde(rename = "utf8")]
+    Utf8,
 }
 
 /// Keys, sorted.
@@ -1563,6 +1643,8 @@ mod examples {
         goes_through::<SubscribeEvent>(r#"{"name": "timeline.*"}"#);
         goes_through::<Unsubscribe>(r#"{"name": "timeline.*"}"#);
         goes_through::<EmitEvent>(r#"{"name": "done", "payload": {"clips": 12}}"#);
+        goes_through::<HttpRequest>(r#"{"url": "https://api.acme.example/luts?kind=film", "headers": {"accept": "application/json"}}"#);
+        goes_through::<HttpResponse>(r#"{"status": 200, "headers": {"content-type": "application/json"}, "body": "[]", "encoding": "utf8"}"#);
         goes_through::<SystemInfo>(r#"{"os": "linux", "arch": "x86_64", "cpuCount": 8, "daemonVersion": "0.1.0", "apiVersion": "1.0", "memoryTotal": 16777216000, "memoryAvailable": 8388608000}"#);
     }
 }

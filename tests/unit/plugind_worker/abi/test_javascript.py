@@ -64,7 +64,7 @@ def test_memory_that_ran_out_is_the_limits_doing(start: Start) -> None:
 def test_a_module_is_never_told_by_its_exports(instantiate: Instantiate, guest_text: Write) -> None:
     load = '(func (export "script_load") (param i32 i32) (result i64) (i64.const 0))'
     _, module = instantiate(guest_text("(i64.const 0)", more=load))
-    assert recognise(module.exports)[0] == "timeline"
+    assert recognise(module.exports, module.imports)[0] == "timeline"
 
 
 def test_other_modules_run_no_scripts(instantiate: Instantiate, guest_text: Write) -> None:

@@ -27,7 +27,7 @@ def abi(instantiate: Instantiate) -> Abi:
 
 def test_a_module_of_numbers_is_recognised_with_what_can_be_called(engine: Engine) -> None:
     module = engine.compile(engine.assemble(MODULE.encode()))
-    assert recognise(module.exports) == (
+    assert recognise(module.exports, module.imports) == (
         "numeric",
         ["nothing", "add", "same", "half", "third", "divide", "several"],
     )
@@ -39,7 +39,7 @@ def test_a_module_of_numbers_is_recognised_with_what_can_be_called(engine: Engin
 def test_a_module_with_nothing_to_call_has_no_abi(engine: Engine, text: str) -> None:
     module = engine.compile(engine.assemble(f"(module {text})".encode()))
     with pytest.raises(UnsupportedAbi, match="nothing to call"):
-        recognise(module.exports)
+        recognise(module.exports, module.imports)
 
 
 @pytest.mark.parametrize(

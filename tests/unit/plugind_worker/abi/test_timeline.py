@@ -236,9 +236,9 @@ def test_exports_that_break_the_abi_are_named(engine: Engine, old: str, new: str
     assert old in wat
     module = engine.compile(engine.assemble(wat.replace(old, new).encode()))
     with pytest.raises(UnsupportedAbi, match=message):
-        recognise(module.exports)
+        recognise(module.exports, module.imports)
 
 
 def test_a_module_of_the_abi_is_recognised(engine: Engine) -> None:
     module = engine.compile(engine.assemble(_with_alloc("i32.const 8").encode()))
-    assert recognise(module.exports) == ("timeline", [])
+    assert recognise(module.exports, module.imports) == ("timeline", [])

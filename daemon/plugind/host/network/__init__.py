@@ -1,0 +1,1 @@
+"""HTTP for plugins: what ``network.*`` is answered by."""
