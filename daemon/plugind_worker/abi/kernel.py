@@ -78,13 +78,17 @@ class Kernel:
 
         Raises:
             MemoryLimit: They do not fit.
+            Trap: The guest has forged what the kernel keeps of its free blocks.
         """
         if not data:
             return 0
         offset = int(self._alloc(len(data))[0])
         if offset == 0:
             raise MemoryLimit(f"has no room for {len(data)} bytes more in blocks of memory", cause="memory")
-        self._exports.write(offset, data)
+        try:
+            self._exports.write(offset, data)
+        except OutOfBoundsError as error:
+            raise Trap(f"the block for {len(data)} bytes at {offset} is not all in memory", cause="trap") from error
         return offset
 
     def length(self, offset: int, what: str) -> int:

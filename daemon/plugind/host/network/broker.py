@@ -2,16 +2,17 @@
 
 One connection for each request, closed after it. Certificates are always checked; size and time are bounded; a request
 ends with the plugin's call. Redirects are answered as they come: where they lead is another host, maybe one that the
-plugin may not ask.
+plugin may not ask. Where a host's name leads is looked at before anything is connected (`reach`).
 """
 
 import base64
 import binascii
+import socket
 import ssl
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Final
+from typing import Any, Final
 
 import anyio
 import h11
@@ -20,6 +21,7 @@ from anyio.streams.tls import TLSStream
 
 from plugind.config import NetworkSettings
 from plugind.host.caller import Caller
+from plugind.host.network import reach
 from plugind.host.network import target as targets
 from plugind.host.network.target import Target
 from plugind_protocol import __version__
@@ -30,6 +32,12 @@ from plugind_protocol.permissions import Permission
 _RECEIVE_BYTES: Final = 64 * 1024
 _SENDING: Final = frozenset({"POST", "PUT", "PATCH"})
 _Event = h11.Event | type[h11.PAUSED]
+Resolve = Callable[[str, int], Awaitable[list[Any]]]
+"""Returns what ``getaddrinfo`` does."""
+
+
+async def _resolve(host: str, port: int) -> list[Any]:
+    return list(await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM))
 
 
 class NetworkBroker:
@@ -37,10 +45,12 @@ class NetworkBroker:
 
     Args:
         settings: How large, how long, how many.
+        resolve: Looks names up.
     """
 
-    def __init__(self, settings: NetworkSettings) -> None:
+    def __init__(self, settings: NetworkSettings, resolve: Resolve = _resolve) -> None:
         self._settings = settings
+        self._resolve = resolve
         self._context: ssl.SSLContext | None = None
         self._running: Counter[str] = Counter()
 
@@ -90,10 +100,10 @@ class NetworkBroker:
         headers = targets.headers(target, params.headers, length=len(body), sends=params.method in _SENDING)
         if not any(name.lower() == "user-agent" for name, _ in headers):
             headers.append(("user-agent", f"plugind/{__version__}"))
+        request = _head(params.method, target, headers)
         async with self._connected(target) as stream:
             exchange = _Exchange(stream, target, most=self._settings.response_bytes)
-            raw = [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers]
-            await exchange.send(h11.Request(method=params.method, target=target.path, headers=raw), body)
+            await exchange.send(request, body)
             return await exchange.answer()
 
     @asynccontextmanager
@@ -117,7 +127,7 @@ class NetworkBroker:
             await anyio.aclose_forcefully(stream)
 
     async def _connect(self, target: Target) -> ByteStream:
-        stream = await anyio.connect_tcp(target.host, target.port)
+        stream = await self._dial(target)
         if target.scheme == "http":
             return stream
         try:
@@ -134,6 +144,24 @@ class NetworkBroker:
         except BaseException:
             await anyio.aclose_forcefully(stream)
             raise
+
+    async def _dial(self, target: Target) -> ByteStream:
+        """Connect to the first of a host's addresses that answers, of those that its name may lead to."""
+        found = list(dict.fromkeys(str(one[-1][0]) for one in await self._resolve(target.host, target.port)))
+        addresses = [address for address in found if reach.allowed(target.host, address)]
+        if found and not addresses:
+            raise HostUnavailable(
+                f"{target.host} leads to {found[0]}, on this machine or its network: a name of the Internet must not",
+                hint="Ask for the machine by its address or its local name, with a permission for that.",
+            )
+        failed: OSError | None = None
+        for address in addresses:
+            with anyio.move_on_after(self._settings.connect_seconds / len(addresses)):
+                try:
+                    return await anyio.connect_tcp(address, target.port)
+                except OSError as exc:
+                    failed = exc
+        raise failed or TimeoutError
 
     def _make_context(self) -> ssl.SSLContext:
         try:
@@ -155,7 +183,7 @@ class _Exchange:
         self._http = h11.Connection(h11.CLIENT)
 
     async def send(self, request: h11.Request, body: bytes) -> None:
-        parts = [self._http.send(request), self._http.send(h11.Data(data=body)), self._http.send(h11.EndOfMessage())]
+        parts = [self._http.send(one) for one in (request, h11.Data(data=body), h11.EndOfMessage())]
         try:
             await self._stream.send(b"".join(part or b"" for part in parts))
         except (OSError, anyio.BrokenResourceError) as exc:
@@ -193,6 +221,14 @@ class _Exchange:
             return b""
         except (OSError, anyio.BrokenResourceError) as exc:
             raise _unreachable(self._target, exc) from exc
+
+
+def _head(method: str, target: Target, headers: list[tuple[str, str]]) -> h11.Request:
+    try:
+        encoded = [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers]
+        return h11.Request(method=method, target=target.path, headers=encoded)
+    except (h11.LocalProtocolError, UnicodeEncodeError) as exc:
+        raise InvalidParams(f"it is no HTTP request: {exc}", path="$.headers") from exc
 
 
 def _response(head: h11.Response, body: bytes) -> HttpResponse:

@@ -120,6 +120,20 @@ def test_what_is_no_block_has_no_length(instance: Instance, memory: Kernel) -> N
     assert memory.block(0, "here") == b""
 
 
+def test_a_free_block_that_was_forged_does_not_reach_beyond_memory(instance: Instance, memory: Kernel) -> None:
+    """The lists' heads cannot be written, but what a freed block says of itself and of the next one can."""
+    alloc, free, store = (function(instance, name) for name in ("alloc", "free", "store_u64"))
+    alloc(1)  # what the first block of all says of itself cannot be written either
+    first = int(alloc(30_000)[0])
+    free(first)
+    end = instance.memory_size
+    store(first - 8, end - 32)  # the next free block: at the end of memory
+    store(end - 32, 1 << 30)  # of a large capacity, it says
+    assert alloc(30_000)[0] == first
+    with pytest.raises(Trap, match="is not all in memory"):
+        memory.give(b"x" * 30_000)
+
+
 def test_a_length_that_was_forged_does_not_reach_beyond_memory(instance: Instance, memory: Kernel) -> None:
     memory.give(b"the first")
     offset = memory.give(b"hello")

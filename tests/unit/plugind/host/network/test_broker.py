@@ -5,6 +5,7 @@ import base64
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import anyio
 import pytest
@@ -144,6 +145,43 @@ async def test_requests_of_one_plugin_are_counted_and_end_with_their_call() -> N
         group.cancel_scope.cancel()
     async with serving(b"HTTP/1.1 204 No\r\n\r\n") as (url, _):
         assert (await broker.request(CALLER, HttpRequest(url=url))).status == 204
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "169.254.169.254", "192.168.1.1", "0.0.0.0"])
+async def test_a_name_of_the_internet_that_leads_to_this_machine_is_not_asked(address: str) -> None:
+    """Who owns the name says where it leads: a grant of it must not be one of the user's own servers."""
+
+    async def resolve(_host: str, _port: int) -> list[Any]:
+        return [(2, 1, 6, "", (address, port))]
+
+    async with serving(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as (url, asked):
+        port = int(url.rpartition(":")[2])
+        broker = NetworkBroker(NetworkSettings(), resolve)
+        with pytest.raises(HostUnavailable, match=r"api\.example\.com leads to .*, on this machine or its network"):
+            await broker.request(CALLER, HttpRequest(url=f"http://api.example.com:{port}/"))
+        assert asked == []
+
+
+async def test_an_address_that_does_not_answer_is_passed_over() -> None:
+    async def resolve(_host: str, _port: int) -> list[Any]:
+        return [(2, 1, 6, "", (address, port)) for address in ("127.0.0.2", "127.0.0.1")]
+
+    async with serving(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as (url, _):
+        port = int(url.rpartition(":")[2])
+        broker = NetworkBroker(NetworkSettings(), resolve)
+        assert (await broker.request(CALLER, HttpRequest(url=f"http://nas.local:{port}/"))).status == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "headers"),
+    [("GET\n", {}), ("GET", {"x": " 1"}), ("GET", {"x": "1\n"}), ("GET", {"x\n": "1"}), ("GET", {"x": "1\r\ny: 2"}),
+     ("GET", {"x": "\u20ac"})],
+)  # fmt: skip
+async def test_what_is_no_request_is_refused_and_not_sent(method: str, headers: dict[str, str]) -> None:
+    async with serving(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as (url, asked):
+        with pytest.raises(InvalidParams, match="no HTTP request"):
+            await NetworkBroker(NetworkSettings()).request(CALLER, HttpRequest(url=url, method=method, headers=headers))
+        assert asked == []
 
 
 async def test_what_is_not_tls_and_certificates_that_are_not_there_are_refused() -> None:
