@@ -24,7 +24,7 @@ class Language(NamedTuple):
     made_by: str
     """The target of make that builds it."""
     sources: tuple[str, ...]
-    """Folders of what it is made of."""
+    """Folders of what it is made of; none where nothing is built."""
 
 
 BLURS: Final[dict[str, Language]] = {
@@ -41,6 +41,13 @@ BLURS: Final[dict[str, Language]] = {
         main="plugin.wasm",
         made_by="sdk-assemblyscript",
         sources=("sdk/assemblyscript/examples/custom-blur/assembly", "sdk/assemblyscript/package/assembly"),
+    ),
+    "TypeScript": Language(
+        plugin="sdk/typescript/examples/custom-blur",
+        id="custom-blur-ts",
+        main="index.ts",
+        made_by="sdk-typescript",
+        sources=(),
     ),
 }
 """By name, as tables show it; the first is what the others are compared with."""

@@ -2,8 +2,9 @@
 import { build } from "esbuild";
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
-const here = import.meta.dirname;
+const here = fileURLToPath(new URL(".", import.meta.url));
 await build({
   absWorkingDir: here,
   entryPoints: ["src/index.ts", "src/testing.ts"],

@@ -3,6 +3,8 @@
 import base64
 import json
 import sys
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,13 @@ import numpy as np
 import pytest
 from tests.fakes.editor import TimelineEditor
 from tests.harness.daemon import ROOT, Daemon
+from tests.harness.engines import require
 from tests.harness.scripts import script
 
 from plugind_client import AsyncClient, FrameBuffers
 from plugind_protocol import errors
 from plugind_protocol.methods import ConsoleMessage, FrameRef
+from plugind_protocol.package import folder, write
 
 sys.path.insert(0, str(ROOT / "examples"))
 import reference  # the examples are scripts, not packages
@@ -139,12 +143,13 @@ async def test_hooks_main_and_events(client: AsyncClient, tmp_path: Path) -> Non
     await client.events_publish("timeline.selectionChange", payload={"clips": [{"id": "c1"}, {"id": "c2"}]})
     await client.events_publish("x.y", payload=[1])
     await client.events_publish("other", payload=0)
-    await client.deactivate(plugin)
-    expected = ["load", "activate", "main scripted", ["c1", "c2"], ["x.y", [1]], "deactivate"]
+    expected = ["load", "activate", "main scripted", ["c1", "c2"], ["x.y", [1]]]
     with anyio.fail_after(10):
         while (seen := await client.call_plugin(plugin, "run")) != expected:
             assert len(seen) < len(expected), seen
             await anyio.lowlevel.checkpoint()
+    await client.deactivate(plugin)
+    assert await client.call_plugin(plugin, "run") == [*expected, "deactivate"]
 
 
 async def test_state_goes_over_a_reload(client: AsyncClient, tmp_path: Path) -> None:
@@ -246,6 +251,52 @@ async def test_the_second_script_does_not_compile_quickjs_again(client: AsyncCli
     other = await client.install(script(tmp_path, "export const run = () => 2;", name="two"))
     assert [await client.call_plugin(info.plugin_id, "run") for info in (one, other)] == [1, 2]
     assert (await client.daemon_metrics()).cache.misses == compiled
+
+
+async def test_a_package_holds_the_modules_and_nothing_else(client: AsyncClient, tmp_path: Path) -> None:
+    files = {
+        "src/index.ts": "import { two } from './lib'; export const run = (): number => two;",
+        "src/lib.ts": "export const two = 2;",
+        "src/index.test.ts": "throw 1",
+        "tsconfig.json": "{}",
+    }
+    plugin = Path(script(tmp_path, files, main="src/index.ts"))
+    package = tmp_path / "scripted.tsplugin"
+    with package.open("xb") as stream:
+        write.write(folder.read(plugin), stream)
+    with zipfile.ZipFile(package) as opened:
+        assert opened.namelist() == ["manifest.json", "src/index.ts", "src/lib.ts"]
+    await client.install(str(package))
+    assert await client.call_plugin("scripted", "run") == 2
+
+
+async def test_a_change_in_development_is_taken(client: AsyncClient, tmp_path: Path) -> None:
+    files = {
+        "index.ts": "import { value } from './lib'; export const run = () => value;",
+        "lib.ts": "export const value = 1;",
+    }
+    plugin = Path(script(tmp_path, files, main="index.ts"))
+    await client.load_development(str(plugin))
+    assert await client.call_plugin("scripted", "run") == 1
+    (plugin / "lib.ts").write_text("export const value: number = 2;")
+    await client.reload("scripted")
+    assert await client.call_plugin("scripted", "run") == 2
+
+
+async def test_scripts_run_on_wasmer_too(start: Callable[..., Daemon], tmp_path: Path) -> None:
+    require("wasmer")
+    daemon = await anyio.to_thread.run_sync(start, "--engine", "wasmer")
+    source = (
+        "export const run = async ({ n }: { n: number }) => { await new Promise(r => setTimeout(r, 1)); return n + 1 };"
+    )
+    async with AsyncClient.connect(daemon.socket, name="test") as client:
+        info = await client.install(script(tmp_path, source, main="index.ts"))
+        assert await client.call_plugin(info.plugin_id, "run", args={"n": 1}) == 2
+        assert (await client.get_plugin(info.plugin_id)).engine == "wasmer"
+        await client.install(str(EXAMPLES / "custom-blur"), grant="requested")
+        noise = rng.integers(0, 256, (37, 53, 4), dtype=np.uint8)
+        blurred = await process(client, "custom-blur-ts", "custom-blur", noise, radius=6.0)
+    assert np.abs(blurred.astype(int) - reference.blur(noise, radius=6.0).astype(int)).max() <= 1
 
 
 async def process(client: AsyncClient, plugin: str, effect: str, picture: np.ndarray, **params: Any) -> np.ndarray:

@@ -117,6 +117,8 @@ class Installer:
         """
         package = self._store.path(record.package)
         manifest = manifests.parse((package / manifests.MANIFEST_NAME).read_bytes())
+        if record.abi == scripts.ABI:
+            scripts.runtime_hash()  # here, where nobody waits for it
         return Installed(
             record=record,
             manifest=manifest,

@@ -35,6 +35,7 @@ def plan(package: Path, main: str) -> ScriptPlan:
         PackageInvalid: Its modules are too many or too large.
     """
     packed = script.pack(package, main)
+    runtime_hash()  # here, where nobody waits for it
     return ScriptPlan(folder=str(package), main=main, hash=hashlib.sha256(packed).hexdigest())
 
 

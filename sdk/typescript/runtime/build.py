@@ -13,7 +13,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -33,7 +32,7 @@ CHANGES = {
             "    if (native_stack_used > NATIVE_STACK_LIMIT) return true;",
         ),
         ("JSValueConst new_target,\n" + " " * 31 + "int argc, JSValueConst *argv, int flags)\n{", 1300),
-        ("    /* better to always check stack overflow */", 2000),
+        ("    /* better to always check stack overflow */", 1500),
         ("static JSValue async_func_resume(JSContext *ctx, JSAsyncFunctionState *s)\n{", 1000),
         ("static __exception int js_parse_assign_expr2(JSParseState *s, int parse_flags)\n{", 2500),
         ("static __exception int js_parse_unary(JSParseState *s, int parse_flags)\n{", 800),
@@ -135,9 +134,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Build the module that runs script plugins.")
     parser.add_argument("--write", action="store_true", help="replace the checked-in module where it differs")
     options = parser.parse_args(arguments)
-    (HERE / "build").mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=HERE / "build") as work:
-        made = build(Path(work)).read_bytes()
+    work = HERE / "build" / "work"  # always the same, so that the compiler knows what it has compiled
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    made = build(work).read_bytes()
     if MODULE.is_file() and MODULE.read_bytes() == made:
         return 0
     if not options.write:

@@ -2,6 +2,7 @@
 import { build } from "esbuild";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 const SCRIPTS = {
   prelude: "prelude/index.ts",
@@ -9,7 +10,7 @@ const SCRIPTS = {
   typescript: "scripts/typescript.ts",
 };
 
-const here = import.meta.dirname;
+const here = fileURLToPath(new URL(".", import.meta.url));
 for (const [name, entry] of Object.entries(SCRIPTS)) {
   const { outputFiles } = await build({
     entryPoints: [join(here, entry)],

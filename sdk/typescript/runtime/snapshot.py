@@ -1,8 +1,7 @@
 """Runs a module's preparation once, when it is built, and writes a module whose memory begins where that has left it.
 
 What a script finds when it starts (the context, the SDK, URL, what takes types out) is made by some 100 ms of QuickJS.
-In a snapshot it is data: mapped from the compiled module, shared by all workers, and copied page by page only where it
-is written to. The preparation sees neither the time nor random numbers, so that it leaves the same behind everywhere.
+In a snapshot it is data, which an instance begins with. The preparation sees neither the time nor random numbers, so that it leaves the same behind everywhere.
 """
 
 from __future__ import annotations

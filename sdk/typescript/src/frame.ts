@@ -80,8 +80,17 @@ export class VideoFrame {
   mapChannels(red: Uint8Array, green: Uint8Array = red, blue: Uint8Array = red, alpha: Uint8Array = AS_IT_IS): void {
     this.#expect("rgba8");
     const { input, output, width, height, stride } = this.#raw;
-    const { mapChannels = mapped } = host();
-    mapChannels(input, output, width, height, stride, red, green, blue, alpha);
+    host().mapChannels(input, output, width, height, stride, red, green, blue, alpha);
+  }
+
+  /**
+   * Convolve rows, then columns, of RGBA8 or RGBA32F with an odd number of weights, edges repeated outwards; alpha stays.
+   * Blurs, box filters, sharpening: done by the runtime.
+   */
+  convolve(weights: ArrayLike<number>): void {
+    if (this.format !== "rgba32f") this.#expect("rgba8");
+    const { input, output, width, height, stride, format } = this.#raw;
+    host().convolve(input, output, width, height, stride, format, weights);
   }
 
   #row(buffer: ArrayBuffer, y: number): Uint8Array {
@@ -104,19 +113,3 @@ export function table(curve: (value: number) => number): Uint8Array {
 }
 
 const AS_IT_IS = new Uint8Array(256).map((_, at) => at);
-
-/** What the runtime's `mapChannels` does, for hosts that have none. */
-function mapped(
-  input: ArrayBuffer,
-  output: ArrayBuffer,
-  width: number,
-  height: number,
-  stride: number,
-  ...tables: [Uint8Array, Uint8Array, Uint8Array, Uint8Array]
-): void {
-  for (let y = 0; y < height; y++) {
-    const from = new Uint8Array(input, y * stride, width * 4);
-    const to = new Uint8Array(output, y * stride, width * 4);
-    for (let at = 0; at < to.length; at++) to[at] = tables[at % 4]![from[at]!]!;
-  }
-}

@@ -8,13 +8,23 @@ export interface Host {
   /** Ask the host; its error object is thrown as it is. */
   call(method: string, params: unknown): unknown;
   /** Look each byte of RGBA8 pixels up in a table of 256, one table a channel: faster than a script could. */
-  mapChannels?(
+  mapChannels(
     input: ArrayBuffer,
     output: ArrayBuffer,
     width: number,
     height: number,
     stride: number,
     ...tables: [Uint8Array, Uint8Array, Uint8Array, Uint8Array]
+  ): void;
+  /** Convolve rows and columns of RGBA8 or RGBA32F with the same weights; edges repeated, alpha as it is. */
+  convolve(
+    input: ArrayBuffer,
+    output: ArrayBuffer,
+    width: number,
+    height: number,
+    stride: number,
+    format: number,
+    weights: ArrayLike<number>,
   ): void;
   /** Be told of every event that comes. */
   onEvent(handler: (event: Event) => unknown): void;

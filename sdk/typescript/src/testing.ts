@@ -4,6 +4,7 @@ import type { ErrorKind, Event, HostMethods } from "./generated";
 import { ERROR_CODES } from "./generated";
 import { replaceHost, type FrameHandler, type Host } from "./host";
 import { createApi } from "./api";
+import { convolve, mapChannels } from "./kernels";
 import type { TimelinePlugin } from "./plugin";
 
 type Answers<M extends keyof HostMethods> =
@@ -56,6 +57,9 @@ export class ScriptedHost implements Host {
     const answer = this.#answers.get(method);
     return typeof answer === "function" ? (answer as (params: unknown) => unknown)(params) : answer;
   }
+
+  readonly mapChannels = mapChannels;
+  readonly convolve = convolve;
 
   onEvent(handler: (event: Event) => unknown): void {
     this.#events.push(handler);

@@ -139,6 +139,17 @@ test("frames are processed, with parameters checked", async () => {
   }
 });
 
+test("a frame is convolved, edges repeated, alpha left alone", async () => {
+  await sdk.createApi().effects.register({ name: "Box", process: (frame) => frame.convolve([0.25, 0.5, 0.25]) });
+  const input = new Uint8Array(16 * 16 * 4).fill(8);
+  input[0] = 72;
+  input[3] = 200;
+  const output = await host.process("box", input, { width: 16, height: 16 });
+  assert.deepEqual([...output.subarray(0, 8)], [44, 8, 8, 200, 20, 8, 8, 8]);
+  await sdk.createApi().effects.register({ name: "Even", process: (frame) => frame.convolve([1, 1]) });
+  await assert.rejects(host.process("even", input, { width: 16, height: 16 }), RangeError);
+});
+
 test("pixels of another format are refused with code 2", async () => {
   await sdk.createApi().effects.register({ name: "Bytes", process: (frame) => void frame.inputRow(0) });
   const floats = new Uint8Array(16 * 16 * 16);

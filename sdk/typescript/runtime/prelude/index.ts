@@ -95,6 +95,7 @@ export default (natives: Natives) => {
     version: 1,
     call: (method, params) => natives.call(method, params),
     mapChannels: (...given) => natives.mapChannels(...given),
+    convolve: (...given) => natives.convolve(...given),
     onEvent: (handler) => {
       eventHandlers[events++] = handler;
     },

@@ -28,6 +28,16 @@ export interface Natives {
     stride: number,
     ...tables: [Uint8Array, Uint8Array, Uint8Array, Uint8Array]
   ): void;
+  /** Convolve rows and columns with the same weights; edges repeated, alpha as it is. */
+  convolve(
+    input: ArrayBuffer,
+    output: ArrayBuffer,
+    width: number,
+    height: number,
+    stride: number,
+    format: number,
+    weights: ArrayLike<number>,
+  ): void;
   /** Offer a module: each property of the object is an export. */
   offer(name: string, exports: object): void;
 }

@@ -8,6 +8,10 @@
 #define ERROR_BIT 0x80000000u
 #define STACK_BYTES (768 * 1024) // of the shadow stack, which has 1 MiB; see depth.h for the other one
 
+// A collection looks at every object. What there is when a script starts is some 4 MiB that nobody gives up;
+// the first collection comes when there is as much again, later ones as QuickJS has it.
+#define FIRST_GC_BYTES (8 * 1024 * 1024)
+
 JSRuntime *runtime;
 JSContext *context;
 
@@ -106,6 +110,7 @@ static bool start(void) {
     if (JS_IsException(transpiler)) return false;
     modules_transpiler(transpiler);
     JS_RunGC(runtime);
+    JS_SetGCThreshold(runtime, FIRST_GC_BYTES);
     return true;
 }
 

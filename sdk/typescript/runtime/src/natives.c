@@ -192,43 +192,6 @@ static JSValue native_run(JSContext *ctx, JSValueConst this, int argc, JSValueCo
     return made;
 }
 
-static const uint8_t *bytes_of(JSContext *ctx, JSValueConst value, size_t least) {
-    size_t size, offset, length, element;
-    JSValue buffer = JS_GetTypedArrayBuffer(ctx, value, &offset, &length, &element);
-    if (JS_IsException(buffer)) return NULL;
-    const uint8_t *bytes = JS_GetArrayBuffer(ctx, &size, buffer);
-    JS_FreeValue(ctx, buffer);
-    if (!bytes || length < least || offset + least > size) {
-        JS_ThrowRangeError(ctx, "the array is too short");
-        return NULL;
-    }
-    return bytes + offset;
-}
-
-// mapChannels(input, output, width, height, stride, red, green, blue, alpha): each byte looked up in a table of 256.
-static JSValue native_map(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv) {
-    size_t in_size, out_size;
-    uint32_t sizes[3];
-    const uint8_t *tables[4];
-    const uint8_t *in = JS_GetArrayBuffer(ctx, &in_size, argv[0]);
-    uint8_t *out = in ? JS_GetArrayBuffer(ctx, &out_size, argv[1]) : NULL;
-    if (!out) return JS_EXCEPTION;
-    for (int index = 0; index < 3; index++)
-        if (JS_ToUint32(ctx, &sizes[index], argv[2 + index]) < 0) return JS_EXCEPTION;
-    for (int index = 0; index < 4; index++)
-        if (!(tables[index] = bytes_of(ctx, argv[5 + index], 256))) return JS_EXCEPTION;
-    uint64_t needed = (uint64_t)sizes[1] * sizes[2];
-    if ((uint64_t)sizes[0] * 4 > sizes[2] || needed > in_size || needed > out_size)
-        return JS_ThrowRangeError(ctx, "the frame is smaller than it is said to be");
-    for (uint32_t y = 0; y < sizes[1]; y++) {
-        const uint8_t *from = in + (size_t)y * sizes[2];
-        uint8_t *to = out + (size_t)y * sizes[2];
-        for (uint32_t x = 0; x < sizes[0] * 4; x += 4)
-            for (int channel = 0; channel < 4; channel++) to[x + channel] = tables[channel][from[x + channel]];
-    }
-    return JS_UNDEFINED;
-}
-
 static JSValue native_offer(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv) {
     const char *name = JS_ToCString(ctx, argv[0]);
     if (!name) return JS_EXCEPTION;
@@ -243,7 +206,7 @@ static const JSCFunctionListEntry NATIVES[] = {
     JS_CFUNC_DEF("fill", 1, native_fill),     JS_CFUNC_DEF("now", 0, native_now),
     JS_CFUNC_DEF("source", 1, native_source), JS_CFUNC_DEF("settled", 1, native_settled),
     JS_CFUNC_DEF("random", 0, native_random),
-    JS_CFUNC_DEF("mapChannels", 9, native_map),
+    JS_CFUNC_DEF("mapChannels", 9, kernel_map), JS_CFUNC_DEF("convolve", 7, kernel_convolve),
     JS_CFUNC_DEF("run", 1, native_run),       JS_CFUNC_DEF("offer", 2, native_offer),
 };
 

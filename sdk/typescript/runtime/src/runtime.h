@@ -54,6 +54,10 @@ JSValue run_embedded(const char *name);
 JSValue natives_object(void);
 void random_seed(void);
 
+// kernels.c: what is done to pixels.
+JSValue kernel_map(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv);
+JSValue kernel_convolve(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv);
+
 // errors.c: what went wrong outside of any call's own result, and how it is told.
 void uncaught_track(void);
 void uncaught_add(JSValue error);
