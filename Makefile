@@ -90,7 +90,7 @@ bench-quick: .venv-bench/ready ## Print each ratio beside its goal and the last 
 docs: $(VENV)/docs ## Build the documentation into site/
 	$(BIN)/mkdocs build --strict --quiet --config-file packaging/mkdocs.yml
 
-package: $(VENV)/dev ## Build wheel and source distribution into dist/
+package: $(VENV)/dev docs ## Build wheel and source distribution into dist/, documentation included
 	PIP_CONSTRAINT=$(CURDIR)/packaging/constraints.txt $(BIN)/python -m build --outdir dist
 
 lock: $(VENV)/dev ## Write packaging/constraints.txt anew: the newest versions that pyproject.toml allows

@@ -48,7 +48,11 @@ COMMANDS: Final[dict[str, str]] = {
     "capsules": "capsules",
     "capsule": "capsules",
     "replay": "replay",
+    "new": "new",
+    "dev": "dev",
+    "test": "test",
     "pack": "pack",
+    "docs": "docs",
     "completion": "completion",
 }
 """Command → the module of `pluginctl` whose ``COMMANDS`` has it: ``rpc`` must not wait for what ``render`` imports."""

@@ -1,8 +1,6 @@
 """``pluginctl render``: the command around `pluginctl.rendering`, its progress and its summary."""
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +11,7 @@ import msgspec
 from pluginctl.arguments import EffectId, plugin_argument
 from pluginctl.context import CLIENT_NAME, PROVIDES, Invocation, pass_invocation
 from pluginctl.failure import CommandFailed
+from pluginctl.interrupts import sigterm_as_ctrl_c
 from pluginctl.rendering.degraded import degradations
 from pluginctl.rendering.job import DEFAULT_RETRIES, Job, Summary
 from pluginctl.rendering.progress import Show, progress
@@ -80,7 +79,7 @@ def render(invocation: Invocation, /, params: tuple[tuple[str, Any], ...], **opt
     if options["fps_deadline"] and options["deadline"] is not None:
         raise click.UsageError("--deadline and --fps-deadline exclude each other.")
     job = Job(params=dict(params), **options)
-    with _sigterm_as_ctrl_c(), nullcontext() if invocation.as_json else progress() as show:
+    with sigterm_as_ctrl_c(), nullcontext() if invocation.as_json else progress() as show:
         summary = anyio.run(_render, invocation, job, show)
     invocation.show(summary, _words(summary))
 
@@ -93,16 +92,6 @@ async def _render(invocation: Invocation, job: Job, show: Show | None) -> Summar
     opened = AsyncClient.connect(invocation.socket, name=CLIENT_NAME, version=__version__, provides=PROVIDES)
     async with opened as client:
         return await run(client, job, on_frame=show)
-
-
-@contextmanager
-def _sigterm_as_ctrl_c() -> Iterator[None]:
-    """Let SIGTERM clean up as Ctrl-C does."""
-    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _words(summary: Summary) -> str:

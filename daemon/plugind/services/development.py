@@ -28,6 +28,7 @@ from plugind.services.installer import Installer
 from plugind.services.runtime import Runtime
 from plugind.supervisor.pool import Pool
 from plugind_protocol.errors import InvalidParams, PackageInvalid, PlugindError
+from plugind_protocol.manifest import MANIFEST_NAME
 from plugind_protocol.methods import LoadDevelopment, PluginId, PluginInfo, State
 
 _QUIET_MS: Final = 100
@@ -190,8 +191,7 @@ class Development:
     async def _take(self, watched: _Watched) -> Runtime:
         """Let the plugin run from what its folder holds, unless that is what it held the last time."""
         try:
-            contents = await anyio.to_thread.run_sync(folder.read, watched.path)
-            signature = await anyio.to_thread.run_sync(_signature, contents)
+            contents, signature = await anyio.to_thread.run_sync(_read, watched.path)
         except (PlugindError, OSError) as exc:
             broken = await anyio.to_thread.run_sync(_manifest_signature, watched.path)
             if broken == watched.signature:
@@ -226,9 +226,15 @@ async def _changes(path: Path) -> AsyncIterator[bool]:
         yield bool(changes)
 
 
-def _signature(contents: folder.Contents) -> Signature:
-    found = ((name, file.stat()) for name, file in contents.files.items())
-    return frozenset((name, state.st_mtime_ns, state.st_size, state.st_ino) for name, state in found)
+def _read(path: Path) -> tuple[folder.Contents, Signature]:
+    """Read a folder, with a signature that is no younger than what is read: what changes meanwhile is seen later."""
+    manifest = path / MANIFEST_NAME
+    before = manifest.stat() if manifest.is_file() else None
+    contents = folder.read(path)
+    found = (
+        (name, before if name == MANIFEST_NAME and before else file.stat()) for name, file in contents.files.items()
+    )
+    return contents, frozenset((name, state.st_mtime_ns, state.st_size, state.st_ino) for name, state in found)
 
 
 def _manifest_signature(path: Path) -> Signature:

@@ -8,10 +8,10 @@ import msgspec
 import pytest
 from tests.fakes.capsules import capsule as blank
 
+from pluginctl.private import toml
 from pluginctl.replaying import script as s
 from pluginctl.replaying.answers import Answers
 from pluginctl.replaying.player import settings
-from pluginctl.replaying.private import toml
 from pluginctl.replaying.source import Found
 from pluginctl.replaying.verdict import Outcome, judge
 from plugind import config

@@ -6,9 +6,9 @@ from typing import Any, Final, cast
 
 import msgspec
 
+from pluginctl.private import private_daemon
 from pluginctl.replaying import script as steps
 from pluginctl.replaying.answers import NAMESPACES, Answers
-from pluginctl.replaying.private import private_daemon
 from pluginctl.replaying.script import Script, Step, script
 from pluginctl.replaying.source import Found
 from pluginctl.replaying.verdict import Outcome, Verdict, judge, recorded, seen
@@ -40,7 +40,8 @@ async def replay(found: Found, folder: Path, *, sandbox: str | None = None) -> V
     capsule = found.capsule
     plan = script(capsule)
     answers = Answers(plan.calls)
-    async with private_daemon(capsule.engine.name, settings(found), sandbox=sandbox) as socket:
+    options = ["--engine", capsule.engine.name, *(["--sandbox", sandbox] if sandbox is not None else [])]
+    async with private_daemon(*options, purpose="replay", settings=settings(found)) as socket:
         handlers: dict[str, Handler] = dict.fromkeys(NAMESPACES, answers.answer)
         opened = AsyncClient.connect(socket, name="pluginctl-replay", version=__version__, handlers=handlers)
         async with opened as client:

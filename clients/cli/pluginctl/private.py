@@ -25,14 +25,18 @@ _SHOWN: Final = 400
 
 @asynccontextmanager
 async def private_daemon(
-    engine: str, settings: Mapping[str, Mapping[str, Any]], *, sandbox: str | None = None
+    *arguments: str,
+    purpose: str,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    socket: str | None = None,
 ) -> AsyncIterator[str]:
     """Run a daemon by the interpreter that runs us.
 
     Args:
-        engine: Name of its wasm engine.
+        arguments: Further ones of its command line.
+        purpose: What it is for, in a word: part of the folder's name, and of messages.
         settings: Tables of its configuration.
-        sandbox: What it does without essential layers, if not its default.
+        socket: Where it listens; default: in its folder.
 
     Yields:
         The path of its socket.
@@ -40,31 +44,31 @@ async def private_daemon(
     Raises:
         CommandFailed: It does not start; the message has its words.
     """
-    with tempfile.TemporaryDirectory(prefix="plugind-replay-") as name:
+    with tempfile.TemporaryDirectory(prefix=f"plugind-{purpose}-") as name:
         folder = Path(name)
+        listening = socket if socket is not None else str(folder / "s")
         config = folder / "plugind.toml"
-        config.write_text(toml(settings), "utf-8")
-        command = [sys.executable, "-m", "plugind", "--exit-with-stdin", "--engine", engine, "--config", str(config)]
-        command += ["--socket", str(folder / "s"), "--data-dir", str(folder / "data")]
-        command += ["--sandbox", sandbox] if sandbox is not None else []
+        config.write_text(toml(settings or {}), "utf-8")
+        command = [sys.executable, "-m", "plugind", "--exit-with-stdin", "--config", str(config)]
+        command += ["--socket", listening, "--data-dir", str(folder / "data"), *arguments]
         with (folder / "log").open("wb") as log:
             process = await anyio.open_process(command, stdin=subprocess.PIPE, stderr=log, env=_environment())
         try:
-            await _until_ready(process, folder / "log")
-            yield str(folder / "s")
+            await _until_ready(process, folder / "log", purpose)
+            yield listening
         finally:
             with anyio.CancelScope(shield=True):
                 await _stop(process)
 
 
-async def _until_ready(process: Process, log: Path) -> None:
+async def _until_ready(process: Process, log: Path, purpose: str) -> None:
     assert process.stdout is not None
     try:
         with anyio.fail_after(_START_SECONDS):
             await TextReceiveStream(process.stdout).receive()
     except (anyio.EndOfStream, TimeoutError) as exc:
         words = (await anyio.Path(log).read_text("utf-8", errors="replace")).strip()[-_SHOWN:]
-        raise CommandFailed(f"the daemon for the replay did not start: {words or 'it said nothing'}") from exc
+        raise CommandFailed(f"the daemon for the {purpose} did not start: {words or 'it said nothing'}") from exc
 
 
 async def _stop(process: Process) -> None:

@@ -1,0 +1,126 @@
+"""How a plugin is built: told by its manifest, or seen from what lies in its folder."""
+
+import json
+import shlex
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from pluginctl.building import toolchain
+from pluginctl.project import Project
+from plugind_protocol.errors import ManifestInvalid
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One command."""
+
+    argv: tuple[str, ...]
+    shown: str
+    """For people."""
+    environment: Mapping[str, str] = {}
+    """Beside ours."""
+    cargo: bool = False
+    """Whether it tells by JSON on stdout what it has made."""
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """The commands, in their order."""
+
+    steps: tuple[Step, ...]
+    artefact: Path | None = None
+    """What they make, where that is known and is not ``main`` itself."""
+
+
+def plan(project: Project) -> Plan | None:
+    """Say how a plugin is built.
+
+    Args:
+        project: Its folder.
+
+    Returns:
+        The plan; None where there is nothing to build.
+
+    Raises:
+        CommandFailed: Something is missing for it; the hint says what to install.
+        ManifestInvalid: The manifest names no command.
+    """
+    if project.dev.build is not None:
+        return _own(project, project.dev.build)
+    for name, make in _DETECTED.items():
+        if (project.folder / name).is_file() and (found := make(project)) is not None:
+            return found
+    return None
+
+
+def _own(project: Project, build: str | list[str]) -> Plan:
+    try:
+        argv = tuple(shlex.split(build) if isinstance(build, str) else build)
+    except ValueError as exc:
+        raise _no_command(f"cannot be split into words: {str(exc).lower()}") from exc
+    if not argv:
+        raise _no_command("names no command")
+    toolchain.check_command(argv, project.folder)
+    artefact = project.dev.artefact
+    return Plan((Step(argv, shlex.join(argv)),), project.folder / artefact if artefact is not None else None)
+
+
+def _no_command(problem: str) -> ManifestInvalid:
+    return ManifestInvalid(f"manifest.json: $.dev.build {problem}", hint="Correct manifest.json.", path="$.dev.build")
+
+
+def _cargo(_project: Project) -> Plan:
+    rust = toolchain.rust()
+    words = ("build", *rust.options, "--release", "--target", toolchain.TARGET)
+    argv = (rust.cargo, *words, "--message-format=json-render-diagnostics")
+    return Plan((Step(argv, shlex.join(("cargo", *words)), rust.environment, cargo=True),))
+
+
+def _npm(project: Project) -> Plan | None:
+    package = _json(project.folder / "package.json")
+    if "build" not in _table(package.get("scripts")):
+        return None
+    npm = toolchain.npm()
+    build = Step((npm, "run", "--silent", "build"), "npm run build")
+    return Plan((*_packages(project, package, npm), build), _artefact(project))
+
+
+def _asc(project: Project) -> Plan | None:
+    npm = toolchain.npm()
+    package = _json(project.folder / "package.json")
+    words = ("exec", "--no", "--", "asc", "--config", "asconfig.json", "--target", "release")
+    build = Step((npm, *words), shlex.join(("npm", *words)))
+    return Plan((*_packages(project, package, npm), build), _artefact(project))
+
+
+def _packages(project: Project, package: dict[str, Any], npm: str) -> tuple[Step, ...]:
+    """What brings the packages that are needed, where they are not there yet."""
+    needed = {**_table(package.get("dependencies")), **_table(package.get("devDependencies"))}
+    if not needed or (project.folder / "node_modules").is_dir():
+        return ()
+    words = ("ci" if (project.folder / "package-lock.json").is_file() else "install", "--no-audit", "--no-fund")
+    return (Step((npm, *words, "--prefer-offline"), shlex.join(("npm", *words))),)
+
+
+def _artefact(project: Project) -> Path | None:
+    return project.folder / project.dev.artefact if project.dev.artefact is not None else None
+
+
+def _table(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        return _table(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError):  # npm says what is wrong with it
+        return {}
+
+
+_DETECTED: Final[dict[str, Callable[[Project], Plan | None]]] = {
+    "Cargo.toml": _cargo,
+    "package.json": _npm,
+    "asconfig.json": _asc,
+}
+"""What lies in a folder → how that is built; the first that says something counts."""

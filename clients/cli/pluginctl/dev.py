@@ -1,0 +1,137 @@
+"""``pluginctl dev``: the command around `pluginctl.developing`, the daemon that it works with, and its end."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+import anyio
+import anyio.lowlevel
+import click
+import msgspec
+from anyio.streams.memory import MemoryObjectReceiveStream
+
+from pluginctl.arguments import Json
+from pluginctl.context import CLIENT_NAME, PROVIDES, Invocation, pass_invocation
+from pluginctl.developing import showing
+from pluginctl.developing.rounds import Options, Rounds
+from pluginctl.developing.showing import Show
+from pluginctl.developing.sources import places
+from pluginctl.developing.watching import feed
+from pluginctl.interrupts import sigterm_as_ctrl_c
+from pluginctl.private import private_daemon
+from pluginctl.project import Call
+from plugind_client import AsyncClient, Disconnected, NoDaemon, default_path
+from plugind_protocol import __version__
+from plugind_protocol.errors import PlugindError
+
+_LEAVE_SECONDS: Final = 10.0
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path, exists=True, file_okay=False), default=Path())
+@click.option("--call", "function", metavar="FUNCTION", help="Call this after each change, and print what it answers.")
+@click.option("--args", type=Json(), default="null", metavar="JSON", help="What it is called with.")
+@click.option(
+    "--grant", multiple=True, metavar="PERMISSION", help="Grant only this; may be repeated.  [default: all it asks for]"
+)
+@click.option("--no-activate", is_flag=True, help="Load it, and do not run its main.")
+@click.option("--keep", is_flag=True, help="Leave it loaded and watched by the daemon at the end.")
+@pass_invocation
+def dev(
+    invocation: Invocation,
+    /,
+    directory: Path,
+    *,
+    function: str | None,
+    args: msgspec.Raw,
+    grant: tuple[str, ...],
+    no_activate: bool,
+    keep: bool,
+) -> None:
+    """Build the plugin in DIRECTORY, by default here, run it, and do so again whenever something changes.
+
+    It runs in the daemon, or in one of its own where there is none. What fails leaves the version before it serving.
+    Ctrl-C ends.
+    """
+    options = Options(
+        folder=directory.absolute(),
+        grant=grant or "requested",
+        activate=not no_activate,
+        call=Call(function, msgspec.json.decode(args)) if function is not None else None,
+        quiet=invocation.as_json,
+    )
+    show = showing.as_json if invocation.as_json else showing.as_words
+    with sigterm_as_ctrl_c(), suppress(KeyboardInterrupt):  # the usual way to end it
+        anyio.run(_develop, invocation, options, show, keep)
+
+
+async def _develop(invocation: Invocation, options: Options, show: Show, keep: bool) -> None:  # noqa: FBT001 - by anyio.run
+    failure: Exception | None = None
+    rounds = Rounds(options, show)
+    rounds.begin()
+    async with _connected(invocation, show) as client, anyio.create_task_group() as tasks:
+        rounds.client = client
+        try:
+            tasks.start_soon(_listen, client, rounds, options, show)
+            changed, changes_of = anyio.create_memory_object_stream[list[Path]]()
+            tasks.start_soon(feed, options.folder, rounds.counts, changed)
+            await anyio.lowlevel.checkpoint()  # it watches from here on: nothing falls between
+            await _go_round(rounds, options, show, changes_of)
+        except Exception as exc:
+            failure = exc  # raised again below, outside: a task group would wrap it
+        finally:
+            await _leave(client, rounds, keep=keep)
+        tasks.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
+
+
+async def _go_round(
+    rounds: Rounds, options: Options, show: Show, changed: MemoryObjectReceiveStream[list[Path]]
+) -> None:
+    await rounds.first()
+    show(showing.Watching(folder=str(options.folder)))
+    async for paths in changed:
+        await rounds.changed(paths)
+
+
+async def _listen(client: AsyncClient, rounds: Rounds, options: Options, show: Show) -> None:
+    """Tell what the plugin writes to its console."""
+    with suppress(Disconnected):  # the loop says so
+        async for line in client.notifications("plugins.console"):
+            if line.plugin_id == rounds.expected:
+                found = places(line.message, options.folder)
+                show(showing.Said(level=line.level, message=line.message, places=found))
+
+
+async def _leave(client: AsyncClient, rounds: Rounds, *, keep: bool) -> None:
+    """Let the daemon have what it had before."""
+    if keep or rounds.plugin_id is None:
+        return
+    with anyio.CancelScope(shield=True), anyio.move_on_after(_LEAVE_SECONDS), suppress(Disconnected, PlugindError):
+        await client.uninstall(rounds.plugin_id)
+
+
+@asynccontextmanager
+async def _connected(invocation: Invocation, show: Show) -> AsyncIterator[AsyncClient]:
+    """Connect to the daemon; where there is none, start one there."""
+    async with AsyncExitStack() as stack:
+
+        async def connect() -> AsyncClient:
+            opened = AsyncClient.connect(invocation.socket, name=CLIENT_NAME, version=__version__, provides=PROVIDES)
+            return await stack.enter_async_context(opened)
+
+        try:
+            client = await connect()
+        except NoDaemon:
+            where = invocation.socket or default_path()
+            headless = ("--host", "headless") if find_spec("opentimelineio") is not None else ()
+            await stack.enter_async_context(private_daemon(*headless, purpose="development", socket=where))
+            show(showing.Started(socket=where))
+            client = await connect()
+        yield client
+
+
+COMMANDS: Final[dict[str, Any]] = {"dev": dev}

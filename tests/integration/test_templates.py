@@ -1,0 +1,129 @@
+"""Each template, from nothing: it is made, builds and passes its tests at once, runs, and answers what is edited."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from tests.harness.daemon import ROOT, Daemon
+from tests.harness.developing import Dev
+from tests.integration.test_sdk_rust import SDK, built
+
+from plugind_client import Client
+
+pytestmark = pytest.mark.process
+
+Ctl = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+class Edit(NamedTuple):
+    """A change of a template's source, and the call that shows it."""
+
+    file: str
+    before: str
+    after: str
+    call: list[str]
+    answer: Any
+
+
+EDITS = {
+    "rust-tool": Edit("src/lib.rs", "Hello, {}!", "Ahoy, {}!", [], "Ahoy, world!"),
+    "rust-effect": Edit("src/lib.rs", 'name: "warmth".into()', 'name: "heat".into()', [], None),
+    "export": Edit("src/lib.rs", "NON-DROP", "DROP", [], None),
+}
+
+
+@pytest.fixture
+def environment() -> dict[str, str]:
+    """Of builds: one folder for all, so that what they share is built once, and no network."""
+    built(SDK / "probe")  # the toolchain is there
+    return {**os.environ, "CARGO_TARGET_DIR": str(SDK / "target"), "CARGO_NET_OFFLINE": "true"}
+
+
+@pytest.fixture
+def pluginctl(tmp_path: Path, daemon: Daemon, environment: dict[str, str]) -> Ctl:
+    def command(*arguments: str | Path, folder: Path = tmp_path) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "-m", "pluginctl", "--socket", str(daemon.socket), *map(str, arguments)],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=250,
+            check=False,
+        )
+
+    return command
+
+
+@pytest.fixture
+def client(daemon: Daemon) -> Iterator[Client]:
+    with Client.connect(daemon.socket, name="test") as connected:
+        yield connected
+        for info in connected.list_plugins():
+            connected.uninstall(info.plugin_id)
+
+
+@pytest.mark.timeout(300)  # builds, on a machine that has other things to do
+@pytest.mark.parametrize("template", ["rust-effect", "rust-tool", "export"])
+def test_from_nothing_to_an_edit(  # noqa: PLR0917  # pytest gives them by name
+    template: str, pluginctl: Ctl, client: Client, daemon: Daemon, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    name = f"my-{template}"
+    began = time.monotonic()
+    # one of them with a copy of the SDK, as its author gets it; the others share one, which is built by now
+    shared = [] if template == "rust-tool" else ["--sdk", SDK]
+    made = pluginctl("new", name, "--template", template, *shared, "--json")
+    assert made.returncode == 0, made.stderr
+    said = json.loads(made.stdout)
+    assert said["missing"] is None
+    assert {"manifest.json", "README.md", "tests/cases.json", ".github/workflows/plugin.yml"} <= {*said["files"]}
+    plugin = tmp_path / name
+    edit = EDITS[template]
+    with Dev(plugin, socket=daemon.socket, environment=environment) as dev:
+        first = dev.until("answered", seconds=200)
+        assert first["error"] is None or "timeline" in first["error"], first
+        assert time.monotonic() - began < 60, "from nothing to the first answer"
+        dev.until("watching")
+        source = plugin / edit.file
+        text = source.read_text()
+        assert edit.before in text
+        source.write_text(text.replace(edit.before, edit.after))
+        answered = dev.until("answered", seconds=100)
+        assert answered["saved"] == [edit.file]
+        show_edit(template, client, name, answered)
+        source.write_text(text)
+        dev.until("answered", seconds=100)
+    tested = pluginctl("test", "--json", folder=plugin)
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+    assert json.loads(tested.stdout)["failed"] == 0
+    assert pluginctl("pack", folder=plugin).returncode == 0
+    packed = pluginctl("test", f"{name}-0.1.0.tsplugin", folder=plugin)
+    assert packed.returncode == 0, packed.stdout
+
+
+def show_edit(template: str, client: Client, name: str, answered: dict[str, Any]) -> None:
+    """Check that it is the new code that answers."""
+    if template == "rust-tool":
+        assert answered["answer"] == {"text": "Ahoy, world!", "number": 2}, "its state is carried over"
+    elif template == "rust-effect":
+        (effect,) = client.effects_list(name)
+        assert [parameter.name for parameter in effect.parameters] == ["heat"]
+    else:
+        assert answered["function"] == "edl"
+        assert "timeline" in answered["error"], "nobody here has a timeline"
+
+
+def test_the_ci_file_does_what_the_readme_says() -> None:
+    for template in ("rust-effect", "rust-tool", "export"):
+        folder = ROOT / "clients" / "cli" / "pluginctl" / "templates" / template
+        steps = re.findall(r"run: (pluginctl .*)", (folder / "dot-github" / "workflows" / "plugin.yml").read_text())
+        assert steps == ["pluginctl test", "pluginctl pack"], "what the test above has run"
+        readme = (folder / "README.md").read_text()
+        assert all(step in readme for step in steps)
