@@ -137,10 +137,11 @@ def _line(outcome: Outcome) -> str:
     word, colour = ("passed", "green") if outcome.ok else ("failed", "red")
     if outcome.updated:
         word, colour = "updated", "yellow"
-    lines = [f"{click.style(f'{word:7}', fg=colour)} {outcome.file}: {outcome.name} ({outcome.ms:.0f} ms)"]
+    case = printable(f"{outcome.file}: {outcome.name}")
+    lines = [f"{click.style(f'{word:7}', fg=colour)} {case} ({outcome.ms:.0f} ms)"]
     lines += [f"        {problem}" for problem in outcome.problems]
     lines += [f"        picture: {picture}" for picture in outcome.pictures]
-    return printable("\n".join(lines)) if not lines[1:] else "\n".join([lines[0], *map(printable, lines[1:])])
+    return "\n".join([lines[0], *map(printable, lines[1:])])
 
 
 def _summary(tested: Tested) -> str:

@@ -15,6 +15,8 @@ TARGET: Final = "wasm32-unknown-unknown"
 DEBIAN_SYSROOT: Final = Path("/usr")
 """Where Debian's Rust is, beside a rustup that goes before it on the path."""
 
+_DEBIAN_LINKER: Final = "wasm-ld-19"
+"""By its name, as `sdk/rust/build-wasm.sh` has it: what is built with another linker is built anew."""
 _RUST_HINT: Final = (
     "Install Rust from https://rustup.rs, and its target: rustup target add wasm32-unknown-unknown. "
     "On Debian without rustup: apt-get install rustc-web cargo-web rust-web-src lld-19"
@@ -46,21 +48,27 @@ def rust(path: str | None = None, *, debian: Path = DEBIAN_SYSROOT) -> Rust:
     if cargo is not None and compiler is not None and _has_target(compiler):
         return Rust(cargo)
     binaries = debian / "bin"
-    debians, linker = shutil.which("cargo", path=str(binaries)), shutil.which("wasm-ld-19", path=path)
+    debians, linker = shutil.which("cargo", path=str(binaries)), shutil.which(_DEBIAN_LINKER, path=path)
     library = debian / "lib/rustlib/src/rust/library/std"
     if debians is not None and linker is not None and library.is_dir() and str(binaries) in path.split(os.pathsep):
-        # Debian has no standard library for this target: it is built of its sources, once for each target folder
+        # Debian has no standard library for this target: it is built of its sources, which takes minutes, once for each
+        # target folder; so there is one for all plugins
         return Rust(
             debians,
             ("-Zbuild-std=std,panic_abort",),
             {
                 "RUSTC": str(binaries / "rustc"),
                 "RUSTC_BOOTSTRAP": "1",
-                "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER": linker,
+                "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER": _DEBIAN_LINKER,
+                "CARGO_TARGET_DIR": os.environ.get("CARGO_TARGET_DIR") or str(_shared_target()),
             },
         )
     missing = "cargo is not on the path" if cargo is None or compiler is None else f"it has no target {TARGET}"
     raise CommandFailed(f"Rust for WebAssembly is missing: {missing}", hint=_RUST_HINT)
+
+
+def _shared_target() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "plugind" / "rust-target"
 
 
 def npm() -> str:

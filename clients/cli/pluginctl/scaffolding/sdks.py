@@ -75,7 +75,7 @@ def provide(name: str, folder: Path, *, given: Path | None) -> str:
     if licence is not None:
         shutil.copyfile(licence, target / _LICENCE)
     sdk.settle(target, folder)
-    return sdk.place
+    return f"./{sdk.place}"
 
 
 # --- Rust
@@ -103,7 +103,32 @@ def _settle_rust(sdk: Path, folder: Path) -> None:
     (folder / _LOCK).write_text(_PACKAGE.join([head, *kept]), "utf-8")
 
 
+# --- TypeScript and AssemblyScript
+
+
+def _copy_named(*names: str) -> Callable[[Path, Path], None]:
+    """Return what copies these files and folders of an SDK."""
+
+    def copy(ours: Path, target: Path) -> None:
+        target.mkdir(parents=True)
+        for name in names:
+            if (ours / name).is_dir():
+                shutil.copytree(ours / name, target / name, ignore=shutil.ignore_patterns("node_modules"))
+            else:
+                shutil.copyfile(ours / name, target / name)
+
+    return copy
+
+
+def _as_it_is(_sdk: Path, _folder: Path) -> None:
+    """Do nothing: the plugin names the SDK by its path, and that is all."""
+
+
 SDKS: Final[dict[str, Sdk]] = {
     "rust": Sdk("vendor/timeline-studio-sdk", _copy_rust, _settle_rust),
+    "typescript": Sdk(
+        "vendor/timeline-studio-sdk", _copy_named("src", "globals.d.ts", "package.json", "README.md"), _as_it_is
+    ),
+    "assemblyscript": Sdk("vendor/timeline-studio-assemblyscript", _copy_named("package"), _as_it_is),
 }
 """Name, as templates have it → how a plugin gets it."""

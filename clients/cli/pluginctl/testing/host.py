@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import Any, Final, get_args
 
+import msgspec
 from msgspec import UNSET
 
 from pluginctl.testing.cases import Failure, HostAnswer
 from pluginctl.testing.comparing import difference, shown
 from plugind_protocol.errors import BY_CODE, HostUnavailable, MethodNotFound, PlugindError
-from plugind_protocol.host import PROVIDER_METHODS
+from plugind_protocol.host import HOST_METHODS, PROVIDER_METHODS
 from plugind_protocol.methods import Namespace
 
 NAMESPACES: Final[tuple[Namespace, ...]] = get_args(Namespace)
@@ -65,14 +66,23 @@ class ScriptedHost:
 
     def _answer(self, one: HostAnswer, asked: dict[str, Any]) -> Any:
         if not _fits(one, asked):
-            self.faults.append(f"{one.method} was asked otherwise: {difference(one.params, asked)}")
+            words = difference(_normal(one.method, one.params), _normal(one.method, asked))
+            self.faults.append(f"{one.method} was asked otherwise: {words}")
         if one.error is not None:
             raise _error(one.error)
         return one.answer
 
 
 def _fits(one: HostAnswer, asked: dict[str, Any]) -> bool:
-    return one.params is UNSET or difference(one.params, asked) is None
+    return one.params is UNSET or difference(_normal(one.method, one.params), _normal(one.method, asked)) is None
+
+
+def _normal(method: str, params: Any) -> Any:
+    """Return params as they mean the same: with defaults that may be left out, and on their way are."""
+    try:
+        return msgspec.to_builtins(msgspec.convert(params, HOST_METHODS[method].params))
+    except (KeyError, msgspec.ValidationError):
+        return params
 
 
 def _error(failure: Failure) -> PlugindError:
