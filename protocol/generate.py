@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from plugind_protocol import manifest_schema, openrpc
+from plugind_protocol import manifest_schema, methods_page, openrpc
 from plugind_protocol.host import assemblyscript as host_assemblyscript
 from plugind_protocol.host import document as host_document
 from plugind_protocol.host import page as host_page
@@ -26,7 +26,7 @@ FILES: Final[dict[str, Callable[[], dict[str, Any]]]] = {
     "host.schema.json": host_document.document,
 }
 SDK: Final = Path(__file__).parent.parent / "sdk"
-PAGES: Final[dict[str, Callable[[], str]]] = {"host-api.md": host_page.page}
+PAGES: Final[dict[str, Callable[[], str]]] = {"host-api.md": host_page.page, "methods.md": methods_page.page}
 SOURCES: Final[dict[str, Callable[[], str]]] = {
     "rust/timeline-studio-sdk/src/generated.rs": host_rust.source,
     "assemblyscript/package/assembly/generated.ts": host_assemblyscript.source,

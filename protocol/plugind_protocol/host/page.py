@@ -37,14 +37,14 @@ def page() -> str:
     for module in MODULES:
         rows = [row for row in HOST_METHODS.values() if row.namespace == module.NAMESPACE]
         about = (inspect.getdoc(module) or "").partition("\n")[2].strip()
-        parts.append(f"## {module.NAMESPACE}\n" + (f"\n{_prose(about)}\n" if about else ""))
+        parts.append(f"## {module.NAMESPACE}\n" + (f"\n{prose(about)}\n" if about else ""))
         parts += [_method(row, schema["properties"][row.name]["properties"], definitions) for row in rows]
     parts.append(_provider_methods(schema["x-providerMethods"], definitions))
     parts.append("## Types\n\nThose that several methods, or parts of others, are made of.\n")
     params = {row.params.__name__ for row in [*HOST_METHODS.values(), *PROVIDER_METHODS.values()]}
     params |= {row.sends.__name__ for row in HOST_METHODS.values() if row.sends is not None}
     shown = [name for name in definitions if name not in params or f'"#/$defs/{name}"' in json.dumps(definitions)]
-    parts += [_type(name, definitions[name]) for name in shown]
+    parts += [described(name, definitions[name]) for name in shown]
     return "\n".join(parts)
 
 
@@ -52,11 +52,11 @@ def _overview() -> str:
     lines = ["| method | permission | answered by | |", "|---|---|---|---|"]
     for row in HOST_METHODS.values():
         link = f"[`{row.name}`](#{row.name.replace('.', '').lower()})"
-        lines += [f"| {link} | {_permission(row)} | {_provider(row)} | {_prose(row.summary)} |"]
+        lines += [f"| {link} | {_permission(row)} | {_provider(row)} | {prose(row.summary)} |"]
     return "\n".join(lines) + "\n"
 
 
-def _prose(text: str) -> str:
+def prose(text: str) -> str:
     """Turn the quotes of docstrings into those of Markdown."""
     return text.replace("``", "`")
 
@@ -76,9 +76,9 @@ def _method(row: HostMethod, parts: dict[str, Any], definitions: dict[str, Any])
     edits = " It edits: it is part of the call's [transaction](protocol.md#transactions)." if row.edits else ""
     example = {"method": row.name, "params": row.example.params}
     return (
-        f"### `{row.name}`\n\n{_prose(row.summary)}{edits}\n\n"
+        f"### `{row.name}`\n\n{prose(row.summary)}{edits}\n\n"
         f"Permission: {_permission(row) or 'none'}. Answered by {_provider(row)}. Errors: {errors}.\n\n"
-        f"{_fields('param', definitions[row.params.__name__])}\n"
+        f"{fields('param', definitions[row.params.__name__])}\n"
         f"{_sent(row, definitions)}Result: {_result(row, parts['result'], definitions)}\n\n"
         f"```json\n{_json(example)}\n{_json(row.example.result)}\n```\n"
     )
@@ -87,34 +87,41 @@ def _method(row: HostMethod, parts: dict[str, Any], definitions: dict[str, Any])
 def _sent(row: HostMethod, definitions: dict[str, Any]) -> str:
     if row.sends is None:
         return ""
-    return f"The editor is sent instead:\n\n{_fields('param', definitions[row.sends.__name__])}\n"
+    return f"The editor is sent instead:\n\n{fields('param', definitions[row.sends.__name__])}\n"
 
 
 def _result(row: Method, schema: dict[str, Any], definitions: dict[str, Any]) -> str:
     if row.result is None:
         return "`null`."
     name = _named(schema)
-    return f"{_words(schema)}: {_prose(definitions[name].get('description', ''))}" if name else f"{_words(schema)}."
+    return f"{words(schema)}: {prose(definitions[name].get('description', ''))}" if name else f"{words(schema)}."
 
 
-def _provider_methods(described: dict[str, Any], definitions: dict[str, Any]) -> str:
+def _provider_methods(told: dict[str, Any], definitions: dict[str, Any]) -> str:
     text = (
         "## What the daemon asks an editor of its own accord\n\n"
         "Besides these, it asks `ui.createPanel`, `ui.closePanel`, `ui.addMenuItem` and `ui.removeMenuItem` on behalf\n"
         "of plugins: see [Client protocol](protocol.md#providing-for-plugins).\n"
     )
     for row in PROVIDER_METHODS.values():
-        fields = _fields("param", definitions[row.params.__name__])
-        text += f"\n### `{row.name}`\n\n{described[row.name]['description']}\n\n{fields}\nResult: `null`.\n"
+        listed = fields("param", definitions[row.params.__name__])
+        text += f"\n### `{row.name}`\n\n{told[row.name]['description']}\n\n{listed}\nResult: `null`.\n"
     return text
 
 
-def _type(name: str, schema: dict[str, Any]) -> str:
+def described(name: str, schema: dict[str, Any]) -> str:
+    """Return a type with its fields, as Markdown."""
     is_open = " (open)" if schema.get("additionalProperties") is True else ""
-    return f"### {name}{is_open}\n\n{_prose(schema.get('description', ''))}\n\n{_fields('field', schema)}"
+    return f"### {name}{is_open}\n\n{prose(schema.get('description', ''))}\n\n{fields('field', schema)}"
 
 
-def _fields(what: str, schema: dict[str, Any]) -> str:
+def fields(what: str, schema: dict[str, Any]) -> str:
+    """Return the fields of an object as a table, as Markdown.
+
+    Args:
+        what: What they are called.
+        schema: The object's.
+    """
     if not schema.get("properties"):
         return f"No {what}s.\n"
     required = schema.get("required", [])
@@ -123,24 +130,24 @@ def _fields(what: str, schema: dict[str, Any]) -> str:
         default = f" Default: `{json.dumps(one['default'])}`." if one.get("default") not in (None, "", [], {}) else ""
         mark = "" if name in required else "?"
         null = " or null" if name in required and {"type": "null"} in one.get("anyOf", ()) else ""
-        about = _prose(one.get("description", ""))
-        lines.append(f"| `{name}`{mark} | {_words(one)}{null} | {about}{default} |")
+        about = prose(one.get("description", ""))
+        lines.append(f"| `{name}`{mark} | {words(one)}{null} | {about}{default} |")
     return "\n".join(lines) + "\n"
 
 
-def _words(schema: dict[str, Any]) -> str:
+def words(schema: dict[str, Any]) -> str:
     """Return a type in words; null is left out, since the mark at the name says that a value may be missing."""
     if name := _named(schema):
         return f"[{name}](#{name.lower()})"
     if "anyOf" in schema:
         return " or ".join(
-            _words(one) for one in schema["anyOf"] if one.get("type") != "null" or len(schema["anyOf"]) == 1
+            words(one) for one in schema["anyOf"] if one.get("type") != "null" or len(schema["anyOf"]) == 1
         )
     if "enum" in schema:
         return ", ".join(f"`{json.dumps(one)}`" for one in schema["enum"])
     if schema.get("type") == "array":
         most = f", at most {schema['maxItems']}" if "maxItems" in schema else ""
-        return f"array of {_words(schema.get('items', {}))}{most}"
+        return f"array of {words(schema.get('items', {}))}{most}"
     return str(schema.get("type", "any JSON")) + _range(schema)
 
 
