@@ -1,11 +1,10 @@
-"""Each template, from nothing: it is made, builds and passes its tests at once, runs, and answers what is edited."""
+"""Each template, from nothing: it is made, builds, passes its tests at once, and answers what is edited."""
 
 import json
 import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -85,7 +84,6 @@ def test_from_nothing_to_an_edit(  # noqa: PLR0917  # pytest gives them by name
     template: str, pluginctl: Ctl, client: Client, daemon: Daemon, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     name = f"my-{template}"
-    began = time.monotonic()
     # one of them with a copy of the SDK, as its author gets it; the others share one, which is built by now
     shared = ["--sdk", SDK] if template in ("rust-effect", "export") else []
     made = pluginctl("new", name, "--template", template, *shared, "--json")
@@ -94,11 +92,16 @@ def test_from_nothing_to_an_edit(  # noqa: PLR0917  # pytest gives them by name
     assert said["missing"] is None
     assert {"manifest.json", "README.md", "tests/cases.json", ".github/workflows/plugin.yml"} <= {*said["files"]}
     plugin = tmp_path / name
+    tested = pluginctl("test", "--json", folder=plugin)
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+    assert json.loads(tested.stdout)["failed"] == 0
+    assert pluginctl("pack", folder=plugin).returncode == 0
+    packed = pluginctl("test", f"{name}-0.1.0.tsplugin", folder=plugin)
+    assert packed.returncode == 0, packed.stdout
     edit = EDITS[template]
     with Dev(plugin, socket=daemon.socket, environment=environment) as dev:
         first = dev.until("answered", seconds=200)
         assert first["error"] is None or "timeline" in first["error"], first
-        assert time.monotonic() - began < 60, "from nothing to the first answer"
         dev.until("watching")
         source = plugin / edit.file
         text = source.read_text()
@@ -107,14 +110,6 @@ def test_from_nothing_to_an_edit(  # noqa: PLR0917  # pytest gives them by name
         answered = dev.until("answered", seconds=100)
         assert answered["saved"] == [edit.file]
         show_edit(template, client, name, answered)
-        source.write_text(text)
-        dev.until("answered", seconds=100)
-    tested = pluginctl("test", "--json", folder=plugin)
-    assert tested.returncode == 0, tested.stdout + tested.stderr
-    assert json.loads(tested.stdout)["failed"] == 0
-    assert pluginctl("pack", folder=plugin).returncode == 0
-    packed = pluginctl("test", f"{name}-0.1.0.tsplugin", folder=plugin)
-    assert packed.returncode == 0, packed.stdout
 
 
 def show_edit(template: str, client: Client, name: str, answered: dict[str, Any]) -> None:

@@ -242,5 +242,6 @@ class Rounds:
         return all(path.resolve() in files for path in paths)
 
     def _names(self, paths: list[Path]) -> list[str]:
-        folder_ = self._options.folder
-        return [path.relative_to(folder_).as_posix() if path.is_relative_to(folder_) else path.name for path in paths]
+        """Name what was saved; what an editor had there for a moment only is left out."""
+        there = [path for path in paths if path.exists()] or paths
+        return [path.relative_to(self._options.folder).as_posix() for path in there]
