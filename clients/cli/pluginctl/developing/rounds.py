@@ -20,7 +20,7 @@ from pluginctl.failure import CommandFailed
 from pluginctl.project import Call, Project, read
 from plugind_client import AsyncClient
 from plugind_client.calls import Granting
-from plugind_protocol.errors import PlugindError
+from plugind_protocol.errors import HostUnavailable, PlugindError
 from plugind_protocol.methods import State
 from plugind_protocol.package import digest, folder
 
@@ -58,6 +58,8 @@ class Rounds:
         self._digest = ""
         self._held: showing.NotTaken | None = None
         """What is wrong with what may only be half written yet."""
+        self._alone = False
+        """Whether the plugin cannot be active, since there is no editor."""
         self._stale = False
         """Whether the last build failed, so that the next change of anything asks for one."""
         self.plugin_id: str | None = None
@@ -165,13 +167,23 @@ class Rounds:
             if info.state is State.ERROR:
                 self.version = None
                 raise CommandFailed(info.reason or "it does not load")
-            if self._options.activate:
-                info = await self.client.activate(info.plugin_id)
         else:
             info = await self.client.reload(self.plugin_id)
-            if self._options.activate and info.state is not State.ACTIVE:
-                info = await self.client.activate(self.plugin_id)
         self.version = info.version
+        if self._options.activate and not self._alone and info.state is not State.ACTIVE:
+            await self._activate(info.plugin_id)
+
+    async def _activate(self, plugin_id: str) -> None:
+        """Activate the plugin; one that cannot be is told, and can be called all the same."""
+        try:
+            await self.client.activate(plugin_id)
+        except PlugindError as exc:
+            own = exc.data.error
+            # not again where nobody answers what it asks an editor: each try would cost it its instance, and its state
+            self._alone = own is not None and own.code == HostUnavailable.code
+            hint = "Start the daemon with --host headless, or connect an editor." if self._alone else exc.data.hint
+            found = places(exc.message, self._options.folder)
+            self._show(showing.NotActive(reason=exc.message, hint=hint or "", places=found))
 
     async def _effects(self) -> list[str]:
         assert self.plugin_id is not None

@@ -62,6 +62,14 @@ class NotTaken(Told, frozen=True):
     places: list[Place]
 
 
+class NotActive(Told, frozen=True):
+    """It is loaded and can be called, but does not get active, and why."""
+
+    reason: str
+    hint: str
+    places: list[Place]
+
+
 class Loaded(Told, frozen=True):
     """The plugin runs for the first time."""
 
@@ -151,6 +159,12 @@ def _not_taken(told: NotTaken) -> list[str]:
     return [reason, *_excerpts(told.places), *more]
 
 
+def _not_active(told: NotActive) -> list[str]:
+    first = click.style("it is not active: ", fg="yellow") + one_line(told.reason)
+    hint = [click.style("hint: ", fg="yellow") + one_line(told.hint)] if told.hint else []
+    return [first, *_excerpts(told.places), *hint]
+
+
 def _failed(reason: str, hint: str, serving: str | None) -> list[str]:
     lines = [click.style(one_line(reason), fg="red", bold=True)]
     lines += [click.style("hint: ", fg="yellow") + one_line(hint)] if hint else []
@@ -207,6 +221,7 @@ _WORDS: Final[dict[type[Told], Callable[[Any], list[str]]]] = {
     Built: _built,
     BuildFailed: _build_failed,
     NotTaken: _not_taken,
+    NotActive: _not_active,
     Loaded: _loaded,
     Unchanged: _unchanged,
     Answered: _answered,
