@@ -58,6 +58,8 @@ class Rounds:
         self._digest = ""
         self._held: showing.NotTaken | None = None
         """What is wrong with what may only be half written yet."""
+        self._inactive = False
+        """Whether it could not be activated."""
         self._alone = False
         """Whether the plugin cannot be active, since there is no editor."""
         self._stale = False
@@ -133,7 +135,8 @@ class Rounds:
             first = self.plugin_id is None
             await self._take(self._project)
             self._digest, self._held = found, None
-            effects = await self._effects() if first or self._project.manifest.type == _EFFECT else []
+            wanted = first or self._project.manifest.type == _EFFECT
+            effects = await self._effects() if wanted and not self._inactive else []
         except (PlugindError, CommandFailed) as exc:
             self._fail(self._not_taken(exc))
             return
@@ -175,9 +178,12 @@ class Rounds:
 
     async def _activate(self, plugin_id: str) -> None:
         """Activate the plugin; one that cannot be is told, and can be called all the same."""
+        self._inactive = False
         try:
             await self.client.activate(plugin_id)
         except PlugindError as exc:
+            self._inactive = True
+            await self.client.deactivate(plugin_id)  # a call loads it, and does not try that again
             own = exc.data.error
             # not again where nobody answers what it asks an editor: each try would cost it its instance, and its state
             self._alone = own is not None and own.code == HostUnavailable.code
