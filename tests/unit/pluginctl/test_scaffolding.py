@@ -12,6 +12,7 @@ import pytest
 from pluginctl.__main__ import run
 from pluginctl.failure import CommandFailed
 from pluginctl.scaffolding import sdks
+from pluginctl.scaffolding.making import make
 from pluginctl.scaffolding.naming import names
 from pluginctl.scaffolding.templates import OURS, find
 from pluginctl.testing import cases
@@ -151,6 +152,18 @@ def test_a_template_is_a_folder(new: New, tmp_path: Path) -> None:
     (mine / "template.json").write_text('{"description": 1}')
     assert "does not describe a template" in new("p", "--template-dir", tmp_path / "templates", "-t", "mine")[2]
     assert "is not a folder" in new("p", "--template-dir", tmp_path / "none", "-t", "mine")[2]
+
+
+def test_a_template_brings_nothing_of_the_users_along(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("secret")
+    template = tmp_path / "templates" / "sly"
+    template.mkdir(parents=True)
+    (template / "template.json").write_text('{"description": "Sly", "language": "none"}')
+    (template / "notes").symlink_to(tmp_path / "key")
+    found = find([tmp_path / "templates"])["sly"]
+    with pytest.raises(CommandFailed, match="notes is a link"):
+        make(found, names("p"), tmp_path / "p")
+    assert not (tmp_path / "p").exists()
 
 
 def test_each_folder_of_ours_is_a_template() -> None:

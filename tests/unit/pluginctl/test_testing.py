@@ -1,5 +1,6 @@
 """The pure parts of ``pluginctl test``: comparing, the scripted host, pictures."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from pluginctl.failure import CommandFailed
-from pluginctl.testing import comparing, golden
+from pluginctl.testing import cases, comparing, golden
 from pluginctl.testing.cases import Failure, HostAnswer
 from pluginctl.testing.host import ScriptedHost
 from plugind_protocol.errors import ErrorObject, HostUnavailable, InvalidState, PluginError, Trap
@@ -114,3 +115,25 @@ def test_frames_of_floats() -> None:
     assert (golden.from_slot(slot, "RGBA32F") == picture).all()
     slot[0, 0] = (np.nan, 2.0, -1.0, np.inf)
     assert golden.from_slot(slot, "RGBA32F")[0, 0].tolist() == [0, 255, 0, 255]
+
+
+@pytest.mark.parametrize("name", ["input", "output"])
+@pytest.mark.parametrize("picture", ["link/a.png", "a.png"])
+def test_pictures_of_somebody_elses_are_neither_read_nor_written(tmp_path: Path, name: str, picture: str) -> None:
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "a.png").write_bytes(b"")
+    tests = tmp_path / "plugin" / "tests"
+    tests.mkdir(parents=True)
+    (tests / "link").symlink_to(tmp_path / "pictures")
+    (tests / "a.png").symlink_to(tmp_path / "pictures" / "a.png")
+    case = {"effect": "x", "input": "in.png", "output": "out.png", name: picture}
+    (tests / "cases.json").write_text(json.dumps({"cases": [case]}))
+    with pytest.raises(CommandFailed, match=rf"\$\.cases\[0\]: tests/{picture} is a link, or lies beyond one"):
+        cases.read(tmp_path / "plugin")
+
+
+def test_cases_of_somebody_elses_are_not_read(tmp_path: Path) -> None:
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "cases.json").symlink_to("/dev/zero")
+    with pytest.raises(CommandFailed, match=r"tests/cases\.json is a link"):
+        cases.read(tmp_path)

@@ -31,7 +31,7 @@ def make(template: Template, names: Names, target: Path, *, sdk: Path | None = N
         The files, by relative path; those of the SDK's copy left out.
 
     Raises:
-        CommandFailed: The folder is not empty, or cannot be written.
+        CommandFailed: The folder is not empty, or cannot be written, or the template has a link.
     """
     check_empty(target)
     try:
@@ -72,6 +72,10 @@ def _fill(template: Path, target: Path, values: dict[str, str]) -> list[str]:
     written = []
     for source in sorted(template.rglob("*")):
         relative = source.relative_to(template)
+        if source.is_symlink():
+            raise CommandFailed(
+                f"{source} is a link", hint="A template is plain files: a link could bring others of yours along."
+            )
         if not source.is_file() or relative.as_posix() == DESCRIPTION:
             continue
         place = Path(*(_dotted(part) for part in relative.parts))

@@ -11,6 +11,7 @@ from msgspec import UNSET, Meta, UnsetType
 from pluginctl.failure import CommandFailed
 from plugind_protocol import manifest as manifests
 from plugind_protocol.errors import ManifestInvalid
+from plugind_protocol.package import links
 
 FOLDER: Final = "tests"
 _ACTIONS: Final = ("call", "effect", "event", "activate", "reload")
@@ -136,6 +137,7 @@ def read(folder: Path) -> list[File]:
 
 def _parse(path: Path, folder: Path) -> Cases:
     shown = path.relative_to(folder).as_posix()
+    _check_own(folder, shown, shown)
     try:
         cases = msgspec.json.decode(path.read_bytes(), type=Cases)
     except (OSError, msgspec.DecodeError) as exc:
@@ -143,7 +145,19 @@ def _parse(path: Path, folder: Path) -> Cases:
     for index, case in enumerate(cases.cases):
         if problem := next(_problems(case), None):
             raise CommandFailed(f"{shown}: $.cases[{index}] {problem}", hint="docs/plugin-tests.md has examples.")
+        for picture in (case.input, case.output):
+            if picture is not None:
+                _check_own(folder, f"{FOLDER}/{picture}", f"{shown}: $.cases[{index}]")
     return cases
+
+
+def _check_own(folder: Path, name: str, where: str) -> None:
+    """Make sure that a test reads and writes files of the plugin's folder: a link leads to somebody else's."""
+    if (folder / name).is_symlink() or links.on_the_way(folder, name) is not None:
+        raise CommandFailed(
+            f"{where}: {name} is a link, or lies beyond one",
+            hint="Tests use files that lie in the plugin's own folder.",
+        )
 
 
 def _problems(case: Case) -> Iterator[str]:
