@@ -105,6 +105,11 @@ export interface MediaAPI {
   generateThumbnail(params: Wire.GenerateThumbnail): Promise<Wire.Thumbnail>;
 }
 
+export interface NetworkAPI {
+  /** Ask by HTTP; a URL alone is a GET. Permission: `network`. */
+  request(request: string | Wire.HttpRequest): Promise<Wire.HttpResponse>;
+}
+
 export interface SystemAPI {
   /** The machine and the host. Permission: `system.info`. */
   getInfo(): Promise<Wire.SystemInfo>;
@@ -119,6 +124,7 @@ export interface PluginAPI {
   storage: StorageAPI;
   events: EventsAPI;
   media: MediaAPI;
+  network: NetworkAPI;
   system: SystemAPI;
 }
 
@@ -211,9 +217,13 @@ const media: MediaAPI = {
   generateThumbnail: (params) => call("media.generateThumbnail", params),
 };
 
+const network: NetworkAPI = {
+  request: (one) => call("network.request", typeof one === "string" ? { url: one } : one),
+};
+
 const system: SystemAPI = { getInfo: () => call("system.getInfo", {}) };
 
 /** The host API of this plugin. */
 export function createApi(): PluginAPI {
-  return { timeline, effects: effectsApi, ui, file, storage, events: eventsApi, media, system };
+  return { timeline, effects: effectsApi, ui, file, storage, events: eventsApi, media, network, system };
 }

@@ -99,6 +99,10 @@ export class TimelineStudioSDK {
     return this.api.media;
   }
 
+  get network() {
+    return this.api.network;
+  }
+
   get system() {
     return this.api.system;
   }

@@ -65,6 +65,7 @@ test("every method of the host has its call, with the params of the table", asyn
     "events.on": [() => api.events.on("a.*", () => {}).then(() => 0), { name: "a.*" }, null, 0],
     "events.off": [() => api.events.off("a.*"), { name: "a.*" }, null, undefined],
     "events.emit": [() => api.events.emit("done"), { name: "done", payload: null }, null, undefined],
+    "network.request": [() => api.network.request("https://a.b/"), { url: "https://a.b/" }, { status: 200 }, { status: 200 }],
     "system.getInfo": [() => api.system.getInfo(), {}, { os: "linux" }, { os: "linux" }],
   };
   assert.deepEqual(Object.keys(answers).sort(), [...sdk.HOST_METHODS].sort());
