@@ -45,7 +45,7 @@ def test_the_runtime_is_a_module_that_any_plugin_could_bring() -> None:
     sections.measure(wasm)
     module = create().compile(wasm)
     imports.check(module.imports)
-    assert recognise(module.exports)[0] == "timeline"
+    assert recognise(module.exports, module.imports)[0] == "timeline"
     names = {export.name for export in module.exports}
     assert "script_load" in names
     assert names.isdisjoint({"script_prepare", "_initialize"})
