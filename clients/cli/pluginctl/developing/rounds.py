@@ -183,7 +183,8 @@ class Rounds:
             await self.client.activate(plugin_id)
         except PlugindError as exc:
             self._inactive = True
-            await self.client.deactivate(plugin_id)  # a call loads it, and does not try that again
+            await self.client.deactivate(plugin_id)  # so that loading it does not try that again
+            await self.client.load(plugin_id)
             own = exc.data.error
             # not again where nobody answers what it asks an editor: each try would cost it its instance, and its state
             self._alone = own is not None and own.code == HostUnavailable.code
