@@ -228,7 +228,7 @@ def test_a_guest_without_memory_for_its_params(client: Client, plugins: Path, re
     client.install(str(plugins / "liar"))
     client.call_plugin("liar", "alloc-zero")
     with pytest.raises(errors.MemoryLimit) as caught:
-        client.call_plugin("liar", "truth", args=[1])
+        client.call_plugin("liar", "truth", args="x" * 4200)  # such as has no place yet
     status, verdict = replay(caught.value.data.capsule)
     assert (status, verdict["differences"]) == (0, []), verdict
     assert verdict["seen"]["cause"] == "memory"
