@@ -141,6 +141,7 @@ def use(folder: Path) -> dict[str, Any]:
 
 def main(platform: str, folder: Path) -> None:
     """Go there, and print what is found."""
+    importlib.import_module("rich")  # which the daemon rules out for its own process only
     import_all()
     go_to(platform)
     for program in PROGRAMS:
