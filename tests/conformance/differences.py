@@ -54,10 +54,10 @@ TABLE: Final = {
     "select between vectors, on x86-64": Difference(
         "right", "wrong", "CVE-2022-31104 in Cranelift before 0.85.1: a wrong result, but nothing outside the guest"
     ),
-    "lanes of unsigned integers as floats": Difference(
+    "lanes that were widened as floats": Difference(
         "right",
         "wrong",
-        "f32x4.convert_i32x4_u of Cranelift 0.76; the signed conversion is right, and enough for pixels",
+        "f32x4.convert_i32x4_u of lanes that were just widened, in Cranelift 0.76; the signed conversion is right",
     ),
     "extended constant expressions": Difference("accepted", "refused", "younger than the parser in wasmer 2.1"),
 }

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from tests.hostile.escape.attacks import Target, attempt
 
-from plugind_worker.engine.base import EngineError, Export, HostFunction, Import, Instance, Limits
+from plugind_worker.engine.base import EngineError, Export, HostFunction, Import, Instance, Library, Limits
 
 STAY = "stay"
 """No attack: a worker to be attacked."""
@@ -65,6 +65,7 @@ class Engine:
         imports: Sequence[HostFunction],
         *,
         limits: Limits,
+        library: Library | None = None,
         interrupted: Callable[[], bool] = lambda: False,
     ) -> Instance:
         """Attack; the outcome travels as the reason why there is no instance."""

@@ -1,7 +1,7 @@
 // Pixels by vectors of 128 bits: four pixels of RGBA8, or one of RGBA32F. The helpers are inlined: one costs what its
 // instructions cost. Where a pixel is "floats", it is red, green, blue and alpha in one vector.
 //
-// Not used are `f32x4.convert_i32x4_u`, which wasmer 1.1 gets wrong, and `i16x8.extmul_…`, which it refuses.
+// Not used are `f32x4.convert_i32x4_u`, which wasmer 1.1 gets wrong for lanes that were just widened, and `i16x8.extmul_…`, which it refuses.
 
 import { PixelFormat, VideoFrame } from "./frame";
 

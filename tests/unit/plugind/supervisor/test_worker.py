@@ -4,6 +4,7 @@ import asyncio
 import gc
 import signal
 import socket
+import time
 import weakref
 from collections.abc import AsyncIterator
 from typing import Any
@@ -479,12 +480,12 @@ async def test_a_result_too_deep_to_be_checked_is_an_error_and_no_fault(bench: B
 
 
 async def test_a_log_flood_is_bounded_also_where_the_worker_does_not_bound_it(bench: Bench) -> None:
-    call = bench.worker.call("f", b"null", timeout=LONG)
+    call, began = bench.worker.call("f", b"null", timeout=LONG), time.monotonic()
     for _ in range(20):
         bench.peer.messages.send(encode(Kind.LOG, 0, b"\x02x") * 100)
     bench.peer.say(Kind.RESULT, 1, b"null")
     await call
-    assert 40 <= len(bench.owner.logs) < 100
+    assert 40 <= len(bench.owner.logs) <= 41 + 10 * (time.monotonic() - began)
     assert bench.owner.dropped_count + len(bench.owner.logs) == 2000
 
 
