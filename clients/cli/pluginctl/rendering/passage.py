@@ -9,7 +9,6 @@ import msgspec
 
 from pluginctl.rendering.job import Job
 from pluginctl.rendering.tally import Tally
-from pluginctl.rendering.turns import Turns
 from plugind_client import AsyncClient
 from plugind_protocol.errors import WorkerCrashed
 from plugind_protocol.methods import FrameRef, ProcessResult
@@ -42,7 +41,6 @@ class Passage:
         params: The effect's parameters as JSON.
         deadline_ms: How long the plugin may take for a frame; None for the daemon's default.
         tally: Where it is counted.
-        turns: When it is its turn.
         ahead: How many frames may be with the plugin at once, at least 1.
     """
 
@@ -54,12 +52,10 @@ class Passage:
         params: msgspec.Raw,
         deadline_ms: int | None,
         tally: Tally,
-        turns: Turns,
         ahead: int,
     ) -> None:
         self._client, self._job, self._params, self._tally = client, job, params, tally
         self._deadline_ms = deadline_ms
-        self._turns = turns
         self._room = anyio.Semaphore(ahead)
         self._last = anyio.Event()
         self._last.set()
@@ -91,12 +87,11 @@ class Passage:
     async def _process(self, frame: FrameRef) -> Passed:
         lost_at: float | None = None
         for attempts_left in range(self._job.retries, -1, -1):
-            async with self._turns.plugin():
-                began = self._tally.sent()
-                try:
-                    result = await self._ask(frame, last=not attempts_left)
-                finally:
-                    self._tally.back()
+            began = self._tally.sent()
+            try:
+                result = await self._ask(frame, last=not attempts_left)
+            finally:
+                self._tally.back()
             took = time.perf_counter() - began
             if result is not None:
                 break

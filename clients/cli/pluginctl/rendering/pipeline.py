@@ -1,9 +1,9 @@
 """The rendering itself: three stages that overlap, over a ring of slots in one shared window.
 
-While the plugin works on a frame, the next is decoded and the one before encoded, each in a thread, unless `turns` sees
-that nothing is gained by it. Every frame has a slot for its input and another for its output, so that it can be tried
-again when the plugin's worker is lost. More than one frame is with the plugin at a time: one waits while another is
-worked on, and a stateless effect is run on several at once. They are encoded in their order.
+While the plugin works on a frame, the next is decoded and the one before encoded, each in a thread. Every frame has a
+slot for its input and another for its output, so that it can be tried again when the plugin's worker is lost. More than
+one frame is with the plugin at a time: one waits while another is worked on, and a stateless effect is run on several
+at once. They are encoded in their order.
 """
 
 import inspect
@@ -27,7 +27,6 @@ from pluginctl.rendering.passage import Passage, Passed, Spawn
 from pluginctl.rendering.picture import side_by_side, write_png
 from pluginctl.rendering.reader import Reader, Timing
 from pluginctl.rendering.tally import Tally
-from pluginctl.rendering.turns import FEW_PROCESSORS, Turns
 from pluginctl.rendering.writer import Writer
 from plugind_client import AsyncClient, Disconnected, FrameBuffers
 from plugind_protocol.errors import FunctionNotFound, TooLarge
@@ -77,20 +76,15 @@ async def render(client: AsyncClient, job: Job, *, on_frame: OnFrame | None = No
         try:
             with FrameBuffers(window) as buffers, Writer(job, reader) as writer:
                 tally = Tally()
-                few = (os.cpu_count() or 1) <= FEW_PROCESSORS
-                turns = Turns(lambda: few and tally.light)
                 passage = Passage(
                     client,
                     job,
                     params=params,
                     deadline_ms=deadline_ms,
                     tally=tally,
-                    turns=turns,
                     ahead=min(ahead, max(1, len(buffers) // 2 - 1)),
                 )
-                work = _Rendering(
-                    passage, tally, job, turns, buffers=buffers, reader=reader, writer=writer, on_frame=on_frame
-                )
+                work = _Rendering(passage, tally, job, buffers=buffers, reader=reader, writer=writer, on_frame=on_frame)
                 await work.run()
                 await anyio.to_thread.run_sync(work.write_picture)
                 await anyio.to_thread.run_sync(writer.commit)
@@ -170,7 +164,6 @@ class _Rendering:
         passage: Passage,
         tally: Tally,
         job: Job,
-        turns: Turns,
         *,
         buffers: FrameBuffers,
         reader: Reader,
@@ -179,7 +172,6 @@ class _Rendering:
     ) -> None:
         self._passage, self._tally, self._job, self._window = passage, tally, job, buffers.window
         self._reader, self._writer, self._on_frame = reader, writer, on_frame
-        self._turns = turns
         slots = [cast("Pixels", buffers.array(slot)) for slot in range(len(buffers))]
         self._inputs, self._outputs = slots[::2], slots[1::2]
         self._expected = reader.expected_frames
@@ -220,8 +212,7 @@ class _Rendering:
         async with decoded:
             while True:
                 place = await places.receive()
-                async with self._turns.codec():
-                    timing = await self._in_thread(self._reader.read, self._inputs[place])
+                timing = await self._in_thread(self._reader.read, self._inputs[place])
                 packets = self._reader.take_packets()
                 if timing is None:
                     await decoded.send(Step(None, Timing(0, 0), packets))
@@ -263,8 +254,7 @@ class _Rendering:
 
     async def _encode(self, steps: ObjectReceiveStream[Step], free: ObjectSendStream[int]) -> None:
         async for step in steps:
-            async with self._turns.codec():
-                await self._in_thread(self._encode_step, step)
+            await self._in_thread(self._encode_step, step)
             if step.place is not None:
                 self._end = max(self._end, step.timing.pts + step.timing.duration)
                 await free.send(step.place)

@@ -1,13 +1,9 @@
 """The figures of one rendering: where its time went, what was lost, and which frames the plugin did not make."""
 
 import time
-from typing import Final
 
 from pluginctl.rendering.job import DegradedFrame, MsPerFrame
 from plugind_protocol.methods import ProcessResult
-
-_LIGHT: Final = 5.0
-"""An effect is light if it takes no more than this part of the codecs' time."""
 
 
 class Tally:
@@ -66,11 +62,6 @@ class Tally:
                 )
             )
         self.frames += 1
-
-    @property
-    def light(self) -> bool:
-        """Whether the effect takes little beside decoding and encoding, as far as is known."""
-        return self._guest * _LIGHT <= self.codec
 
     def per_frame(self) -> MsPerFrame:
         """Return where the time of a frame went."""
