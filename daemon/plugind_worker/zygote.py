@@ -56,7 +56,11 @@ def run(descriptor: int, engine_name: str) -> None:
         rehearsal.run(loaded, rehearse, threads=False)
     heap.settle()
     with socket.socket(fileno=descriptor) as sock:
-        Zygote(sock, loaded, ground, rehearse=rehearse).serve()
+        zygote = Zygote(sock, loaded, ground, rehearse=rehearse)
+        try:
+            zygote.serve()
+        finally:
+            zygote.close()
 
 
 class Zygote:
@@ -107,6 +111,19 @@ class Zygote:
                 self._reap()
             if self._sock.fileno() in descriptors and not self._take_order():
                 return
+
+    def close(self) -> None:
+        """Hear no more of children, and let the spare one end.
+
+        The interpreter does not survive each failure to write to the wakeup descriptor: nothing may be told of by it
+        when it is closed.
+        """
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.set_wakeup_fd(-1)
+        self._alarm.close()
+        self._wakeup.close()
+        if self._spare is not None:
+            self._spare.close()
 
     def _take_order(self) -> bool:
         """Handle one datagram; False at the end."""

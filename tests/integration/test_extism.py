@@ -107,6 +107,7 @@ async def test_host_methods_by_our_own_function(client: AsyncClient, rust: str) 
     await client.grant(rust, ["storage"])
 
 
+@pytest.mark.threat("Extism", "blocks, variables and output without end")
 async def test_limits_hold(client: AsyncClient, rust: str) -> None:
     for function, error, words in (
         ("hoard", (errors.Trap, errors.MemoryLimit, errors.PluginError), r"extism-rust 1\.0\.0"),
@@ -150,6 +151,7 @@ async def server() -> AsyncIterator[Server]:
         yield found
 
 
+@pytest.mark.threat("Extism", "HTTP without permission")
 async def test_http_is_made_by_the_daemon_with_the_permission_only(
     client: AsyncClient, rust: str, server: Server
 ) -> None:

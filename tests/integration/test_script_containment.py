@@ -50,6 +50,7 @@ async def serves(client: AsyncClient, plugin: str, *, afresh: bool) -> None:
     assert await client.call_plugin(plugin, "count") == (1 if afresh else 2)
 
 
+@pytest.mark.threat("Scripts", "script that does not end")
 @pytest.mark.parametrize("function", ["loop", "microtasks", "sleep", "regexp"])
 async def test_what_does_not_end_is_ended_at_its_deadline(client: AsyncClient, plugin: str, function: str) -> None:
     with pytest.raises(errors.Timeout) as raised:
@@ -59,6 +60,7 @@ async def test_what_does_not_end_is_ended_at_its_deadline(client: AsyncClient, p
     await serves(client, plugin, afresh=True)
 
 
+@pytest.mark.threat("Scripts", "script that allocates without end")
 @pytest.mark.parametrize("function", ["hoard", "strings"])
 async def test_what_allocates_without_end_meets_its_limit(client: AsyncClient, plugin: str, function: str) -> None:
     with pytest.raises((errors.MemoryLimit, errors.PluginError)) as raised:
@@ -68,6 +70,7 @@ async def test_what_allocates_without_end_meets_its_limit(client: AsyncClient, p
     await serves(client, plugin, afresh=isinstance(raised.value, errors.MemoryLimit))
 
 
+@pytest.mark.threat("Scripts", "script that recurses")
 @pytest.mark.parametrize("function", ["recurse", "recurseInCallbacks", "recurseInParser", "recurseInJson"])
 async def test_recursion_without_end_is_an_error_with_a_line(client: AsyncClient, plugin: str, function: str) -> None:
     with pytest.raises(
@@ -78,10 +81,12 @@ async def test_recursion_without_end_is_an_error_with_a_line(client: AsyncClient
     await serves(client, plugin, afresh=False)
 
 
+@pytest.mark.threat("Scripts", "script that recurses")
 async def test_a_script_can_catch_its_recursion(client: AsyncClient, plugin: str) -> None:
     assert await client.call_plugin(plugin, "caught") == "RangeError"
 
 
+@pytest.mark.threat("Scripts", "script that fails in odd ways")
 @pytest.mark.parametrize(
     ("function", "words"),
     [
@@ -103,6 +108,7 @@ async def test_what_goes_wrong_is_the_calls_error(client: AsyncClient, plugin: s
     await serves(client, plugin, afresh=False)
 
 
+@pytest.mark.threat("Scripts", "module from outside the package")
 @pytest.mark.parametrize(
     ("statement", "words"),
     [
@@ -164,6 +170,7 @@ async def outcome(client: AsyncClient, function: str) -> str | None:
     return None
 
 
+@pytest.mark.threat("Scripts", "prototypes tampered with")
 @pytest.mark.parametrize("what", TAMPERED)
 async def test_who_tampers_with_prototypes_harms_only_itself(client: AsyncClient, tmp_path: Path, what: str) -> None:
     source = f"""
@@ -183,6 +190,7 @@ async def test_who_tampers_with_prototypes_harms_only_itself(client: AsyncClient
     assert await client.call_plugin("scripted", "echo", args={"a": [1]}) == {"a": [1]}
 
 
+@pytest.mark.threat("Scripts", "script that allocates without end")
 async def test_limits_are_those_of_every_guest(client: AsyncClient, plugin: str) -> None:
     await client.set_resource_limits(plugin, Limits(memory_bytes=16 << 20))
     with pytest.raises(errors.MemoryLimit):

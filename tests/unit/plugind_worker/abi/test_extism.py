@@ -191,6 +191,7 @@ def test_variables_last_as_long_as_the_instance(start: Start) -> None:
     assert call(start(), "kept", "look") == "", "a fresh instance begins anew"
 
 
+@pytest.mark.threat("Extism", "blocks, variables and output without end")
 def test_variables_have_a_limit_and_what_was_replaced_does_not_count(start: Start) -> None:
     abi = start()
     name = "x" * 60_000
@@ -221,6 +222,7 @@ def test_a_request_is_made_by_the_daemon(start: Start, daemon: Daemon) -> None:
     assert daemon.asked[-1][1]["headers"] == {"old": "name"}
 
 
+@pytest.mark.threat("Extism", "HTTP without permission")
 def test_a_request_that_is_refused_ends_the_call(start: Start, daemon: Daemon) -> None:
     abi = start()
     daemon.answer = (True, b'{"code":-32003,"message":"p 1.0.0 called network.request without permission network"}')
@@ -231,6 +233,7 @@ def test_a_request_that_is_refused_ends_the_call(start: Start, daemon: Daemon) -
     assert abi.spent
 
 
+@pytest.mark.threat("Extism", "offsets and lengths that lie")
 @pytest.mark.parametrize("text", ["", "{}", '{"url":5}', "nonsense", "[" * 100_000])
 def test_requests_that_are_none_trap(start: Start, text: str) -> None:
     with pytest.raises(Trap, match="http_request: the request is malformed"):
@@ -255,6 +258,7 @@ def test_host_methods_are_called_by_a_function_of_ours(start: Start, daemon: Dae
         call(abi, "host", {"base64": "/w=="})
 
 
+@pytest.mark.threat("Extism", "offsets and lengths that lie")
 @pytest.mark.parametrize(
     ("name", "error", "words"),
     [
@@ -268,6 +272,7 @@ def test_offsets_and_lengths_that_lie_are_named(start: Start, name: str, error: 
         call(start(), name, "x")
 
 
+@pytest.mark.threat("Extism", "blocks, variables and output without end")
 def test_blocks_without_end_end_at_the_limit(start: Start) -> None:
     abi = start()
     with pytest.raises(PluginError, match="failed with code 5"):
@@ -277,11 +282,13 @@ def test_blocks_without_end_end_at_the_limit(start: Start) -> None:
         call(abi, "echo", "x" * 5_000_000)
 
 
+@pytest.mark.threat("Extism", "blocks, variables and output without end")
 def test_output_that_grows_as_json_is_counted_as_that(start: Start) -> None:
     with pytest.raises(TooLarge, match=r"takes \d+ bytes of JSON"):
         call(start(), "echo", "\x01" * 500_000)
 
 
+@pytest.mark.threat("Extism", "import that is not there")
 @pytest.mark.parametrize(
     ("text", "words"),
     [

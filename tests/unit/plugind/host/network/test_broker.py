@@ -86,6 +86,7 @@ def test_the_permission_is_that_of_the_host() -> None:
     )
 
 
+@pytest.mark.threat("Network", "server that never ends or lies")
 async def test_answers_without_end_are_cut_off() -> None:
     async def endless(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
@@ -100,6 +101,7 @@ async def test_answers_without_end_are_cut_off() -> None:
         assert caught.value.message.startswith("asker 1.2.3: the answer of http://127.0.0.1:")
 
 
+@pytest.mark.threat("Network", "server that never ends or lies")
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
@@ -116,6 +118,7 @@ async def test_what_servers_do_wrong_is_said(answer: bytes, words: str) -> None:
     assert (caught.value.data.plugin_id, caught.value.data.version) == ("asker", "1.2.3")
 
 
+@pytest.mark.threat("Network", "server that never ends or lies")
 async def test_a_server_that_says_nothing_is_given_up() -> None:
     async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await reader.read()
@@ -125,6 +128,7 @@ async def test_a_server_that_says_nothing_is_given_up() -> None:
             await NetworkBroker(NetworkSettings(total_seconds=0.05)).request(CALLER, HttpRequest(url=url))
 
 
+@pytest.mark.threat("Network", "request flood")
 async def test_requests_of_one_plugin_are_counted_and_end_with_their_call() -> None:
     arrived = asyncio.Semaphore(0)
 
@@ -147,6 +151,7 @@ async def test_requests_of_one_plugin_are_counted_and_end_with_their_call() -> N
         assert (await broker.request(CALLER, HttpRequest(url=url))).status == 204
 
 
+@pytest.mark.threat("Network", "address that is no host's name")
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "169.254.169.254", "192.168.1.1", "0.0.0.0"])
 async def test_a_name_of_the_internet_that_leads_to_this_machine_is_not_asked(address: str) -> None:
     """Who owns the name says where it leads: a grant of it must not be one of the user's own servers."""
@@ -172,6 +177,7 @@ async def test_an_address_that_does_not_answer_is_passed_over() -> None:
         assert (await broker.request(CALLER, HttpRequest(url=f"http://nas.local:{port}/"))).status == 200
 
 
+@pytest.mark.threat("Network", "request that smuggles another")
 @pytest.mark.parametrize(
     ("method", "headers"),
     [("GET\n", {}), ("GET", {"x": " 1"}), ("GET", {"x": "1\n"}), ("GET", {"x\n": "1"}), ("GET", {"x": "1\r\ny: 2"}),
@@ -184,6 +190,7 @@ async def test_what_is_no_request_is_refused_and_not_sent(method: str, headers: 
         assert asked == []
 
 
+@pytest.mark.threat("Network", "server that is somebody else")
 async def test_what_is_not_tls_and_certificates_that_are_not_there_are_refused() -> None:
     async with serving(b"HTTP/1.1 200 OK\r\n\r\n") as (url, _):
         with pytest.raises(HostUnavailable, match="cannot be asked"):

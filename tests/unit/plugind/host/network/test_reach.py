@@ -5,6 +5,7 @@ import pytest
 from plugind.host.network import reach
 
 
+@pytest.mark.threat("Network", "address that is no host's name")
 @pytest.mark.parametrize(
     "address",
     ["127.0.0.1", "127.8.8.8", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1",

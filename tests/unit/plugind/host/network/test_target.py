@@ -19,6 +19,7 @@ def test_urls_are_taken_apart_and_shown_without_their_query(url: str, shown: str
     assert target.path == path
 
 
+@pytest.mark.threat("Network", "request that smuggles another")
 @pytest.mark.parametrize(
     "url",
     ["", "example.com", "ftp://example.com", "file:///etc/passwd", "https://", "https://u:p@example.com", "https://ü.de",
@@ -30,6 +31,7 @@ def test_urls_that_are_not_followed_are_refused(url: str) -> None:
     assert caught.value.data.path == "$.url"
 
 
+@pytest.mark.threat("Network", "request that smuggles another")
 def test_headers_that_frame_the_message_are_the_daemons() -> None:
     target = targets.parse("http://example.com:8080/")
     given = {"Host": "other", "Transfer-Encoding": "chunked", "content-length": "5", "X-Mine": "1", "connection": "x"}
