@@ -77,10 +77,10 @@ ROWS: Final[tuple[Row, ...]] = (
     *_section(
         "Scripts",
         {
-            "script that does not end": "Timeout at the deadline, in loops, microtasks, timers and patterns; a fresh one",
+            "script that does not end": "Timeout at the deadline: loops, microtasks, timers, patterns; a fresh instance",
             "script that allocates without end": "MemoryLimit or PluginError at its cap; the next call works",
             "script that recurses": "PluginError with the line of the script; the next call works",
-            "script that fails in odd ways": "PluginError: promises, timers, values that are no errors; the next call works",
+            "script that fails in odd ways": "PluginError: of promises, timers, what is no error; the next call works",
             "module from outside the package": "PluginError naming the import; nothing outside is read",
             "prototypes tampered with": "at worst its own calls fail; a neighbour and a fresh instance are untouched",
         },
@@ -98,7 +98,7 @@ ROWS: Final[tuple[Row, ...]] = (
         "Network",
         {
             "address that is no host's name": "refused: names of the Internet lead to no machine of this network",
-            "request that smuggles another": "refused: headers that frame the message are the daemon's; nothing is sent",
+            "request that smuggles another": "refused: headers that frame messages are the daemon's; nothing is sent",
             "server that never ends or lies": "a typed error, at a bound of bytes or time",
             "request flood": "Overloaded beyond a count per plugin; what is under way ends with its call",
             "server that is somebody else": "refused: no TLS, no trusted certificate",
