@@ -77,7 +77,7 @@ ROWS: Final[tuple[Row, ...]] = (
     *_section(
         "Scripts",
         {
-            "script that does not end": "Timeout at the deadline: loops, microtasks, timers, patterns; a fresh instance",
+            "script that does not end": "Timeout at the deadline: loops, microtasks, timers, patterns; fresh instance",
             "script that allocates without end": "MemoryLimit or PluginError at its cap; the next call works",
             "script that recurses": "PluginError with the line of the script; the next call works",
             "script that fails in odd ways": "PluginError: of promises, timers, what is no error; the next call works",
