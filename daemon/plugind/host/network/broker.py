@@ -1,37 +1,34 @@
 """The ``network.*`` host methods: HTTP requests of plugins, made by the daemon.
 
-One connection for each request, closed after it. Certificates are always checked; size and time are bounded; a request
-ends with the plugin's call. Redirects are answered as they come: where they lead is another host, maybe one that the
-plugin may not ask. Where a host's name leads is looked at before anything is connected (`reach`).
+Size and time are bounded; a request ends with the plugin's call. Redirects are answered as they come: where they lead
+is another host, maybe one that the plugin may not ask. Where a host's name leads is looked at before anything is
+connected (`reach`).
 """
 
 import base64
 import binascii
 import socket
-import ssl
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import anyio
 import h11
 from anyio.abc import ByteStream
-from anyio.streams.tls import TLSStream
 
 from plugind.config import NetworkSettings
 from plugind.host.caller import Caller
 from plugind.host.network import reach
 from plugind.host.network import target as targets
-from plugind.host.network.target import Target
+from plugind.web.client import Client, Exchange, Purpose
+from plugind.web.target import Target
 from plugind_protocol import __version__
 from plugind_protocol.errors import HostUnavailable, InvalidParams, Overloaded, PlugindError, Timeout, TooLarge
 from plugind_protocol.host.network import HttpRequest, HttpResponse
 from plugind_protocol.permissions import Permission
 
-_RECEIVE_BYTES: Final = 64 * 1024
 _SENDING: Final = frozenset({"POST", "PUT", "PATCH"})
-_Event = h11.Event | type[h11.PAUSED]
 Resolve = Callable[[str, int], Awaitable[list[Any]]]
 """Returns what ``getaddrinfo`` does."""
 
@@ -51,7 +48,12 @@ class NetworkBroker:
     def __init__(self, settings: NetworkSettings, resolve: Resolve = _resolve) -> None:
         self._settings = settings
         self._resolve = resolve
-        self._context: ssl.SSLContext | None = None
+        self._client = Client(
+            Purpose(done="asked", section="network"),
+            ca_file=settings.ca_file,
+            connect_seconds=settings.connect_seconds,
+            dial=self._dial,
+        )
         self._running: Counter[str] = Counter()
 
     @staticmethod
@@ -101,49 +103,21 @@ class NetworkBroker:
         if not any(name.lower() == "user-agent" for name, _ in headers):
             headers.append(("user-agent", f"plugind/{__version__}"))
         request = _head(params.method, target, headers)
-        async with self._connected(target) as stream:
-            exchange = _Exchange(stream, target, most=self._settings.response_bytes)
-            await exchange.send(request, body)
-            return await exchange.answer()
+        async with self._client.connected(target) as exchange:
+            head = await exchange.ask(request, body)
+            return _response(head, await self._taken(exchange, target))
 
-    @asynccontextmanager
-    async def _connected(self, target: Target) -> AsyncIterator[ByteStream]:
-        seconds = self._settings.connect_seconds
-        try:
-            with anyio.fail_after(seconds):
-                stream = await self._connect(target)
-        except ssl.SSLCertVerificationError as exc:
-            raise HostUnavailable(
-                f"{target.host} cannot prove that it is {target.host}: {exc.verify_message}",
-                hint="Its certificate must be valid; an authority of your own is set by ca_file in [network].",
-            ) from exc
-        except TimeoutError as exc:
-            raise _unreachable(target, f"no connection within {seconds:g} s") from exc
-        except (OSError, anyio.BrokenResourceError, anyio.EndOfStream) as exc:
-            raise _unreachable(target, exc) from exc
-        try:
-            yield stream
-        finally:
-            await anyio.aclose_forcefully(stream)
-
-    async def _connect(self, target: Target) -> ByteStream:
-        stream = await self._dial(target)
-        if target.scheme == "http":
-            return stream
-        try:
-            if self._context is None:
-                self._context = await anyio.to_thread.run_sync(self._make_context)
-            # Not standard: a server may leave out TLS's farewell, since HTTP says where an answer ends.
-            return await TLSStream.wrap(
-                stream,
-                server_side=False,
-                hostname=target.host,
-                ssl_context=self._context,
-                standard_compatible=False,
-            )
-        except BaseException:
-            await anyio.aclose_forcefully(stream)
-            raise
+    async def _taken(self, exchange: Exchange, target: Target) -> bytes:
+        body = bytearray()
+        async for piece in exchange.pieces():
+            body += piece
+            if len(body) > self._settings.response_bytes:
+                raise TooLarge(
+                    f"the answer of {target} is larger than {self._settings.response_bytes} bytes",
+                    hint="Raise response_bytes in [network] of the configuration.",
+                    cause="limit",
+                )
+        return bytes(body)
 
     async def _dial(self, target: Target) -> ByteStream:
         """Connect to the first of a host's addresses that answers, of those that its name may lead to."""
@@ -162,65 +136,6 @@ class NetworkBroker:
                 except OSError as exc:
                     failed = exc
         raise failed or TimeoutError
-
-    def _make_context(self) -> ssl.SSLContext:
-        try:
-            return ssl.create_default_context(cafile=self._settings.ca_file)
-        except (OSError, ssl.SSLError) as exc:
-            raise HostUnavailable(
-                f"the certificates of {self._settings.ca_file} cannot be read: {exc}",
-                hint="Correct ca_file in [network] of the configuration.",
-            ) from exc
-
-
-class _Exchange:
-    """One request and its answer on a connection of their own."""
-
-    def __init__(self, stream: ByteStream, target: Target, *, most: int) -> None:
-        self._stream = stream
-        self._target = target
-        self._most = most
-        self._http = h11.Connection(h11.CLIENT)
-
-    async def send(self, request: h11.Request, body: bytes) -> None:
-        parts = [self._http.send(one) for one in (request, h11.Data(data=body), h11.EndOfMessage())]
-        try:
-            await self._stream.send(b"".join(part or b"" for part in parts))
-        except (OSError, anyio.BrokenResourceError) as exc:
-            raise _unreachable(self._target, exc) from exc
-
-    async def answer(self) -> HttpResponse:
-        while not isinstance(event := await self._event(), h11.Response):
-            if not isinstance(event, h11.InformationalResponse):
-                raise _unreachable(self._target, "it closed the connection without an answer")
-        body = bytearray()
-        while isinstance(more := await self._event(), h11.Data):
-            body += more.data
-            if len(body) > self._most:
-                raise TooLarge(
-                    f"the answer of {self._target} is larger than {self._most} bytes",
-                    hint="Raise response_bytes in [network] of the configuration.",
-                    cause="limit",
-                )
-        if not isinstance(more, h11.EndOfMessage):
-            raise _unreachable(self._target, "it closed the connection too early")
-        return _response(event, bytes(body))
-
-    async def _event(self) -> _Event:
-        try:
-            while (event := self._http.next_event()) is h11.NEED_DATA:
-                self._http.receive_data(await self._receive())
-        except h11.RemoteProtocolError as exc:
-            raise _unreachable(self._target, f"what it sent is not HTTP, or ended too early: {exc}") from exc
-        return event  # type: ignore[return-value]  # NEED_DATA was taken care of
-
-    async def _receive(self) -> bytes:
-        try:
-            return await self._stream.receive(_RECEIVE_BYTES)
-        except anyio.EndOfStream:
-            return b""
-        except (OSError, anyio.BrokenResourceError) as exc:
-            raise _unreachable(self._target, exc) from exc
 
 
 def _head(method: str, target: Target, headers: list[tuple[str, str]]) -> h11.Request:
@@ -258,8 +173,3 @@ def _about(caller: Caller, error: PlugindError) -> PlugindError:
         error.data.plugin_id, error.data.version = caller.plugin_id, caller.version
         error.message = f"{caller.plugin_id} {caller.version}: {error.message}"
     return error
-
-
-def _unreachable(target: Target, why: str | Exception) -> HostUnavailable:
-    words = str(why) or str(getattr(why, "__cause__", None) or "the connection broke")
-    return HostUnavailable(f"{target} cannot be asked: {words}", hint="See whether the server runs, and try again.")

@@ -1,38 +1,16 @@
-"""Where a request of a plugin's goes, and what of it the daemon itself says. Pure."""
+"""Where a request of a plugin's may go, and what of it the daemon itself says. Pure."""
 
 from typing import Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
-import msgspec
-
+from plugind.web import target as targets
+from plugind.web.target import PORTS, Target
 from plugind_protocol.errors import InvalidParams
 
-PORTS: Final = {"http": 80, "https": 443}
 OWN_HEADERS: Final = frozenset(
     {"host", "connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade", "expect", "keep-alive"}
 )
 """Headers that are the daemon's: they say to whom a message goes, and where it ends."""
-_KEPT_IN_URLS: Final = "%/:=&?~#+!$,;'@()*[]"
-
-
-class Target(msgspec.Struct, frozen=True):
-    """Where a URL leads."""
-
-    scheme: str
-    host: str
-    """In small letters."""
-    port: int
-    path: str
-    """With its query."""
-
-    @property
-    def authority(self) -> str:
-        """Host and port, as the header has them."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
-
-    def __str__(self) -> str:
-        return f"{self.scheme}://{self.authority}{self.path.partition('?')[0]}"  # a query may hold a secret
 
 
 def parse(url: str) -> Target:
@@ -52,9 +30,8 @@ def parse(url: str) -> Target:
         raise _refused("has a user name in it; send an authorization header in its place")
     if not host.isascii() or not host.isprintable() or " " in host:
         raise _refused("has a host name that is not ASCII; write it as xn--…")
-    path = quote(parts.path or "/", safe=_KEPT_IN_URLS)
-    query = f"?{quote(parts.query, safe=_KEPT_IN_URLS)}" if parts.query else ""
-    return Target(parts.scheme, host.lower().rstrip("."), PORTS[parts.scheme] if port is None else port, path + query)
+    port = PORTS[parts.scheme] if port is None else port
+    return Target(parts.scheme, host.lower().rstrip("."), port, targets.path(parts))
 
 
 def headers(target: Target, given: dict[str, str], *, length: int, sends: bool) -> list[tuple[str, str]]:
