@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -89,6 +90,18 @@ def test_it_ends_cleanly_with_messages_unread(
     new_peer(zygote, artefact(guest_text("i64.const 0"))).close()
     assert select.select([zygote.sock], [], [], 20)[0]  # the worker's end is reported, and nobody reads it
     assert zygote.close() == 0
+
+
+def test_children_that_end_while_it_does_are_not_heard(
+    new_zygote: type[Zygote], capfd: pytest.CaptureFixture[str]
+) -> None:
+    zygote = new_zygote()
+    zygote.sock.close()
+    deadline = time.monotonic() + 20
+    while zygote.process.poll() is None and time.monotonic() < deadline:
+        zygote.process.send_signal(signal.SIGCHLD)
+    assert zygote.close() == 0
+    assert "wakeup" not in capfd.readouterr().err
 
 
 def test_a_signal_from_the_terminal_does_not_end_it(new_zygote: type[Zygote], artefact: Callable[[str], int]) -> None:
