@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 _RAW = msgspec.json.Decoder(msgspec.Raw)
+_LF, _CR = b"\n\r"  # as numbers, which are found in a seventh of the time: see `plugind_protocol.framing.LF`
 
 
 def check(data: bytes) -> bytes:
@@ -25,7 +26,7 @@ def check(data: bytes) -> bytes:
         _RAW.decode(data)
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    if b"\n" in data or b"\r" in data:
+    if _LF in data or _CR in data:
         return data.replace(b"\n", b" ").replace(b"\r", b" ")
     return data
 

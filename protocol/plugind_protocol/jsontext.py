@@ -25,6 +25,7 @@ _LONE_SURROGATE: Final = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F]"
 )
 _STILL_SHRINKING: Final = 0.9
+_BACKSLASH: Final = ord("\\")  # a number is found without a detour over an exception, see `framing.LF`
 
 
 def check(text: bytes, *, max_nesting: int = MAX_NESTING) -> None:
@@ -45,7 +46,7 @@ def check(text: bytes, *, max_nesting: int = MAX_NESTING) -> None:
             raise ParseError(f"Invalid JSON: not UTF-8 at byte {exc.start}") from exc
     if _opened(text, max_nesting) > max_nesting and _deeper_than(_brackets(text), max_nesting):
         raise ParseError(f"Invalid JSON: nested deeper than {max_nesting}")
-    if b"\\u" in text and _LONE_SURROGATE.search(text.replace(b"\\\\", b"  ")):
+    if _BACKSLASH in text and b"\\u" in text and _LONE_SURROGATE.search(text.replace(b"\\\\", b"  ")):
         raise ParseError("Invalid JSON: surrogate escape without its pair")
     if len(text) > MAX_DIGITS and _has_endless_number(text):
         raise ParseError(f"Invalid JSON: a number of more than {MAX_DIGITS} digits")
@@ -98,4 +99,4 @@ def _has_endless_number(text: bytes) -> bool:
 
 def _without_escapes(text: bytes) -> bytes:
     """Drop escaped backslashes and quotes: each quote that is left begins or ends a string."""
-    return text.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in text else text
+    return text.replace(b"\\\\", b"").replace(b'\\"', b"") if _BACKSLASH in text else text

@@ -8,12 +8,13 @@ from typing import Final
 
 from plugind.rpc.timer import QuietTimer
 from plugind_protocol import framing
-from plugind_protocol.framing import Framing
+from plugind_protocol.framing import CR, LF, Framing
 
 HIGH_WATER: Final = 1024 * 1024
 """Unread bytes above which the client's requests are not read any more."""
 LOW_WATER: Final = 256 * 1024
 """Unread bytes below which they are read again."""
+_LINES: Final = Framing.LINES  # members of an enum are slow to look up
 
 
 class Outbox:
@@ -45,7 +46,7 @@ class Outbox:
         Args:
             body: The text; `framing.encode` sees to line breaks in it.
         """
-        if self.framing is Framing.LINES and not (self._gathered or b"\n" in body or b"\r" in body):
+        if self.framing is _LINES and not (self._gathered or LF in body or CR in body):
             self._write(body + b"\n")  # nearly always
         elif self.framing is not None:
             self.send_framed(framing.encode(body, self.framing))

@@ -8,6 +8,8 @@ from typing import Final
 
 import msgspec
 
+from plugind_protocol.framing import CR, LF
+
 MAX_LOG_BYTES: Final = 32 * 1024
 """Longest body of a LOG message; a worker cuts what is longer."""
 _RAW: Final = msgspec.json.Decoder(msgspec.Raw)
@@ -30,5 +32,5 @@ def check_text(body: bytes) -> None:
     if not body.isascii():
         body.decode()
     _RAW.decode(body)
-    if b"\n" in body or b"\r" in body:
+    if LF in body or CR in body:
         raise ValueError("JSON with a line break")
