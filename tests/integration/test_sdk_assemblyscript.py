@@ -144,6 +144,13 @@ async def test_commands_and_host_calls(client: AsyncClient, probe: str) -> None:
         await client.call_plugin(probe, "nothing")
 
 
+async def test_what_is_counted_goes_on_in_the_next_instance(client: AsyncClient, probe: str) -> None:
+    assert await client.call_plugin(probe, "count") == 101
+    before = (await client.get_plugin(probe)).pid
+    assert (await client.reload(probe)).pid != before
+    assert await client.call_plugin(probe, "count") == 102
+
+
 async def test_an_abort_is_told_with_file_and_line(client: AsyncClient, probe: str) -> None:
     assert await client.call_plugin(probe, "count") == 101
     source = (PROBE / "assembly" / "index.ts").read_text().splitlines()

@@ -105,6 +105,17 @@ describe("the probe", () => {
     assert.equal(plugin.call("lifecycle.unload"), null);
   });
 
+  test("what an instance saves is given to the next one", async () => {
+    plugin.call("count");
+    const state = plugin.call("lifecycle.saveState");
+    assert.equal(state, 101);
+    const next = await load(wasm);
+    assert.equal(next.call("lifecycle.restoreState", state), null);
+    assert.equal(next.call("count"), 102);
+    assert.throws(() => next.call("lifecycle.restoreState", "many"), { message: "it counts in whole numbers" });
+    assert.equal(next.call("count"), 103);
+  });
+
   test("an effect that cannot be registered fails the load", async () => {
     const refuse = () => {
       throw new HostError(-32003, "effects.create was not granted");

@@ -7,6 +7,9 @@ import { registerAll } from "./effects";
 /** Takes the arguments of `plugins.call` and returns its result, or a failure. */
 export type Command = (args: Json) => Json;
 
+const SAVE_STATE = "lifecycle.saveState";
+const RESTORE_STATE = "lifecycle.restoreState";
+
 /** Something that the host calls by itself. What it returns is not looked at, unless it is a failure. */
 export type Hook = () => Json;
 
@@ -50,6 +53,16 @@ export function onSleep(run: Hook): void {
   hooks.set("lifecycle.sleep", run);
 }
 
+/** Runs before another instance takes this one's place: what it returns is what that one gets to know. `null` is nothing. */
+export function onSaveState(run: Hook): void {
+  hooks.set(SAVE_STATE, run);
+}
+
+/** Runs when this instance has taken the place of another one, after the plugin has been loaded, with what that one has saved. */
+export function onRestoreState(run: Command): void {
+  commands.set(RESTORE_STATE, run);
+}
+
 /** Answers a call of the host. */
 export function dispatch(name: string, params: Json | null): Json {
   if (params === null) return fail("the arguments are no JSON", codes.INVALID_PARAMS);
@@ -61,7 +74,10 @@ export function dispatch(name: string, params: Json | null): Json {
     const registered = registerAll();
     if (registered.failed || !hooks.has(name)) return registered;
   }
-  if (hooks.has(name)) return outcome(hooks.get(name)());
+  if (hooks.has(name)) {
+    const answer = hooks.get(name)();
+    return name == SAVE_STATE ? answer : outcome(answer);
+  }
   if (!commands.has(name)) return fail("method not found", codes.METHOD_NOT_FOUND);
   const run = commands.get(name);
   return run(params);

@@ -4,7 +4,19 @@ export { ok, fail, codes, Json, JsonKind } from "./json";
 export { log } from "./console";
 export { call } from "./host";
 export { events, Event, Handler } from "./events";
-export { command, Command, Hook, onActivate, onDeactivate, onLoad, onMain, onSleep, onUnload } from "./commands";
+export {
+  command,
+  Command,
+  Hook,
+  onActivate,
+  onDeactivate,
+  onLoad,
+  onMain,
+  onRestoreState,
+  onSaveState,
+  onSleep,
+  onUnload,
+} from "./commands";
 export { DONE, Effect, registerEffect } from "./effects";
 export { PixelFormat, VideoFrame } from "./frame";
 export {

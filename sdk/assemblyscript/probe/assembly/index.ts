@@ -26,6 +26,8 @@ import {
   onDeactivate,
   onLoad,
   onMain,
+  onRestoreState,
+  onSaveState,
   Parameters,
   PixelFormat,
   registerEffect,
@@ -66,6 +68,14 @@ onMain((): Json => {
 });
 
 onDeactivate((): Json => fail("not yet"));
+
+/** What is counted goes on in the next instance. */
+onSaveState((): Json => Json.int(count));
+onRestoreState((state: Json): Json => {
+  if (!state.isInt) return fail("it counts in whole numbers");
+  count = state.asInt();
+  return ok();
+});
 
 command("hooks", (_: Json): Json => hooks);
 command("heard", (_: Json): Json => heard);
