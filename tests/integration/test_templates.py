@@ -83,7 +83,7 @@ def client(daemon: Daemon) -> Iterator[Client]:
 def test_from_nothing_to_an_edit(  # noqa: PLR0917  # pytest gives them by name
     template: str, pluginctl: Ctl, client: Client, daemon: Daemon, tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    name = f"my-{template}"
+    name = "film-look" if template == "rust-effect" else f"my-{template}"
     # one of them with a copy of the SDK, as its author gets it; the others share one, which is built by now
     shared = ["--sdk", SDK] if template in ("rust-effect", "export") else []
     made = pluginctl("new", name, "--template", template, *shared, "--json")
@@ -124,6 +124,19 @@ def show_edit(template: str, client: Client, name: str, answered: dict[str, Any]
     else:
         assert answered["function"] == "edl"
         assert "timeline" in answered["error"], "nobody here has a timeline"
+
+
+def test_the_page_that_one_begins_with_says_what_is_run_here() -> None:
+    page = (ROOT / "docs" / "first-plugin.md").read_text()
+    typed = [
+        line
+        for block in re.findall(r"^```sh\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+        for line in block.splitlines()
+    ]
+    made = ["pluginctl new film-look --template rust-effect", "cd film-look", "pluginctl dev"]
+    assert typed == [*made, "pluginctl test", "pluginctl pack"], "what test_from_nothing_to_an_edit runs"
+    templates = re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE)
+    assert sorted(templates) == sorted(EDITS)
 
 
 def test_the_ci_file_does_what_the_readme_says() -> None:
