@@ -76,6 +76,7 @@ def _work(
     engine: Engine, order: Spawn, descriptors: Sequence[int], *, messages: socket.socket, lockdown: Lockdown
 ) -> None:
     if order.launch is not None:
+        engine = engine.sibling(quick=True) if order.launch.quick else engine
         worker = Worker(engine, order.launch, messages=messages, control=socket.socket(fileno=descriptors[1]))
         worker.run(*descriptors[2:], lockdown=lockdown)
     elif order.house is not None:

@@ -6,6 +6,7 @@ module come before the compiler; what they admit ends at the limits at the lates
 does nothing.
 """
 
+import contextlib
 import os
 from typing import Final
 
@@ -44,7 +45,7 @@ def run(engine: Engine, order: Compile, *, channel: Channel, source: int, output
         lockdown.apply(stage)
     try:
         lockdown.check()
-        compiled, artefact = compile_module(engine, _read(source, text=order.text), text=order.text)
+        compiled, artefact = compile_ordered(engine, _read(source, text=order.text), order)
         _write(output, artefact, most=order.artefact_bytes)
     except PlugindError as error:
         _fail(channel, error)
@@ -52,6 +53,28 @@ def run(engine: Engine, order: Compile, *, channel: Channel, source: int, output
         _fail(channel, PackageInvalid("takes more memory to compile than is allowed", hint=_HINT, cause="memory"))
     else:
         channel.send(Kind.READY, 0, msgspec.json.encode(compiled))
+
+
+def compile_ordered(engine: Engine, source: bytes, order: Compile) -> tuple[Compiled, bytes]:
+    """Compile a module as it was ordered: quickly, where that was ordered and can be done.
+
+    Args:
+        engine: The engine.
+        source: A binary module, or WebAssembly text.
+        order: What it is, and how it is to be compiled.
+
+    Returns:
+        As `compile_module`; which way it went, is said.
+
+    Raises:
+        PackageInvalid: As `compile_module`.
+        UnsupportedAbi: The same.
+    """
+    if order.quick:
+        with contextlib.suppress(PackageInvalid):  # it knows less, of what a processor has or of the language
+            compiled, artefact = compile_module(engine.sibling(quick=True), source, text=order.text)
+            return msgspec.structs.replace(compiled, quick=True), artefact
+    return compile_module(engine, source, text=order.text)
 
 
 def compile_module(engine: Engine, source: bytes, *, text: bool) -> tuple[Compiled, bytes]:

@@ -94,6 +94,7 @@ class Zygote:
             engine=self._engine.name,
             engine_version=self._engine.version,
             settings=abi.fingerprint(self._engine.settings),
+            quick_settings=None if (quick := self._engine.quick_settings) is None else abi.fingerprint(quick),
             layers=self._probed.held,
             missing=self._probed.missing,
             interruptible=self._engine.interruptible,

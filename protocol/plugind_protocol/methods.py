@@ -475,6 +475,8 @@ class LoadDevelopment(Params, frozen=True):
     """Permissions to grant; default: all that the manifest asks for, also after it changes."""
     remember: bool = False
     """Watch the folder again after the daemon's restart, until the plugin is uninstalled."""
+    optimize: bool = False
+    """Compile its module as that of an installed plugin is: it takes several times as long, and runs faster."""
 
 
 class ChangesSince(Params, frozen=True):

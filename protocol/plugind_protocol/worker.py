@@ -158,6 +158,8 @@ class Launch(msgspec.Struct):
     `plugind_protocol.package.script.pack` writes it."""
     config: dict[str, str] = {}
     """The plugin's configuration, for ABIs whose guests ask for it."""
+    quick: bool = False
+    """The artefact is of the engine's quick settings; not in a house."""
 
 
 class House(msgspec.Struct):
@@ -208,13 +210,17 @@ class Compile(msgspec.Struct):
     """Processor time that it may take."""
     artefact_bytes: int
     """Largest artefact, in bytes."""
+    quick: bool = False
+    """By the engine's quick settings, where these can do it."""
 
 
-class Compiled(msgspec.Struct):
+class Compiled(msgspec.Struct, omit_defaults=True):
     """What compiling has found out about a module."""
 
     abi: str
     functions: list[str]
+    quick: bool = False
+    """The artefact is of the engine's quick settings."""
 
 
 class Unpack(msgspec.Struct):
@@ -285,6 +291,8 @@ class ZygoteReady(msgspec.Struct):
     engine_version: str
     settings: str
     """Fingerprint of engine and settings; compiled artefacts carry over only between equal ones."""
+    quick_settings: str | None = None
+    """The same of its quick settings; None where it has none."""
     layers: list[str] = []
     """The sandbox layers that hold in a worker on this machine: tried out, not assumed."""
     missing: list[MissingLayer] = []

@@ -1,4 +1,7 @@
-"""One zygote and pool per engine for the whole suite; plugins start in workers of their own."""
+"""One zygote and pool per engine for the whole suite; plugins start in workers of their own.
+
+An engine that can compile quickly, as for plugins in development, is tested both ways.
+"""
 
 import hashlib
 from collections.abc import AsyncIterator
@@ -18,8 +21,11 @@ from plugind.supervisor.artefacts import ArtefactCache
 from plugind.supervisor.compiler import CompileLimits, Compiler
 from plugind.supervisor.pool import Pool, Timings
 from plugind_protocol.manifest import Limits
+from plugind_worker.engine.wasmtime import config
 
 __all__ = ["shared"]
+
+QUICK = "wasmtime-quick"
 
 
 @pytest.fixture(scope="session")
@@ -27,11 +33,19 @@ def anyio_backend() -> tuple[str, dict[str, Any]]:
     return "asyncio", {"use_uvloop": True}
 
 
-@pytest.fixture(scope="session", params=ENGINES)
-def engine(request: pytest.FixtureRequest) -> str:
+@pytest.fixture(scope="session", params=[*ENGINES, QUICK])
+def way(request: pytest.FixtureRequest) -> str:
+    """The engine under test, and how it compiles."""
     name: str = request.param
-    require(name)
+    require(name.removesuffix("-quick"))
+    if name == QUICK and config.settings(quick=True) is None:
+        pytest.skip("there is no quick compiler for this machine")
     return name
+
+
+@pytest.fixture(scope="session")
+def engine(way: str) -> str:
+    return way.removesuffix("-quick")
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +78,7 @@ async def pool(engine: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIt
 
 
 @pytest.fixture
-async def start(engine: str, pool: Pool, tmp_path: Path) -> AsyncIterator[Start]:
+async def start(way: str, engine: str, pool: Pool, tmp_path: Path) -> AsyncIterator[Start]:
     started: list[Running] = []
 
     async def run(module: str | bytes, host: Host | None = None, **limits: int) -> Running:
@@ -79,6 +93,7 @@ async def start(engine: str, pool: Pool, tmp_path: Path) -> AsyncIterator[Start]
             module=str(source),
             module_hash=digest,
             text=text,
+            quick=way == QUICK,
             engine=engine,
             abi="",
             limits=Limits(**{"memory_bytes": 64 << 20, **limits}),

@@ -108,7 +108,9 @@ class FakePool:
     def check(self, engine: str, *, who: str) -> None:
         """Every engine is there."""
 
-    async def compile(self, source: Path, module_hash: str, *, text: bool, engine: str) -> Compiled:
+    async def compile(
+        self, source: Path, module_hash: str, *, text: bool, engine: str, quick: bool = False
+    ) -> Compiled:
         await asyncio.sleep(0)
         if json.loads(source.read_text()).get("refused"):
             raise PackageInvalid(f"{source.name} cannot be compiled")

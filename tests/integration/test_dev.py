@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import opentimelineio as otio
 import pytest
 from tests.harness.daemon import Daemon
 from tests.harness.developing import Dev
@@ -104,9 +105,7 @@ def test_a_build_that_fails_leaves_the_version_before_it_serving(
         assert answered["buildMs"] > 0
         (source / "notes.txt").write_text("nothing of the plugin's")
         dev.until("unchanged", saved=["notes.txt"])
-        assert not any("out/" in name for told in dev.told for name in told.get("saved", [])), (
-            "what is built is no change"
-        )
+        assert sum(told["event"] == "building" for told in dev.told) == 5, "what a build makes is no change"
 
 
 def test_a_first_build_that_fails_is_waited_for(daemon: Daemon, client: Client, tmp_path: Path) -> None:
@@ -214,21 +213,46 @@ def test_what_was_installed_comes_back(daemon: Daemon, client: Client, tmp_path:
 def test_without_a_daemon_there_is_one_of_its_own(tmp_path: Path) -> None:
     socket = tmp_path / "run" / "own.sock"
     hooked(tmp_path / "p")
-    with Dev(tmp_path / "p", "--call", "version", socket=socket) as dev:
+    project = tmp_path / "film.otio"
+    otio.adapters.write_to_file(otio.schema.Timeline("film"), str(project))
+    with Dev(tmp_path / "p", "--call", "version", "--project", str(project), socket=socket) as dev:
         assert dev.until("started")["socket"] == str(socket)
         assert dev.until("answered")["answer"] == "1.0.0"
         dev.until("watching")
         with Client.connect(socket) as client:
             assert client.get_state("hooked") is State.ACTIVE
+            assert client.headless_state().project == str(project)
         assert dev.stop() == 0
     with pytest.raises(NoDaemon), Client.connect(socket):
         pass
+
+
+def test_what_is_wrong_with_a_manifest_is_said_once(daemon: Daemon, client: Client, tmp_path: Path) -> None:
+    source = with_build(tmp_path / "p")
+    whole = (source / "manifest.json").read_text()
+    with Dev(source, "--call", "version", socket=daemon.socket) as dev:
+        dev.until("watching")
+        (source / "manifest.json").write_text("{")
+        dev.until("notTaken")
+        (source / "manifest.json").write_text("{")  # the second step of an editor that writes in two
+        (source / "source.txt").write_text(source_of(tmp_path, "1.1.0"))
+        dev.until("notTaken")  # of what is saved beside it, on the other hand, something is heard
+        (source / "manifest.json").write_text(whole)
+        assert dev.until("answered")["answer"] == "1.1.0"
+        assert sum(told["event"] == "notTaken" for told in dev.told) == 2
 
 
 def test_what_cannot_begin_says_why(daemon: Daemon, tmp_path: Path) -> None:
     with Dev(tmp_path, socket=daemon.socket) as dev:
         assert "has no manifest.json" in dev.errors()
         assert dev.process.returncode == 1
+    hooked(tmp_path / "p")
+    project = tmp_path / "film.otio"
+    project.touch()
+    with Dev(tmp_path / "p", "--project", str(project), socket=daemon.socket) as dev:
+        words = json.loads(dev.errors())
+        assert words["message"] == f"a daemon runs already, with a timeline of its own: it does not open {project}"
+        assert words["data"]["hint"].endswith(f"plugind --host headless --project {project}")
     rust = tmp_path / "rust"
     hooked(rust)
     change(rust, main="plugin.wasm")

@@ -1,8 +1,10 @@
 """A plugin that is being developed: what changes in its folder is taken, once it is whole."""
 
+import contextlib
 import json
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from tests.harness.waiting import until
 from plugind_client import AsyncClient
 from plugind_protocol import errors
 from plugind_protocol.methods import State
+from plugind_worker.engine.wasmtime import config
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
 
@@ -229,6 +232,50 @@ async def test_it_is_restored_only_if_asked(start: Callable[..., Daemon], tmp_pa
     assert daemon.stop() == 0
     async with AsyncClient.connect(start().socket) as client:
         assert [one.plugin_id for one in await client.list_plugins()] == ["third"]
+
+
+async def test_its_module_is_compiled_quickly_unless_it_is_to_be_as_installed(
+    start: Callable[..., Daemon], tmp_path: Path
+) -> None:
+    source = hooked(tmp_path / "dev")
+    daemon = start()
+    async with AsyncClient.connect(daemon.socket) as client:
+
+        async def compiled() -> int:
+            """How often something was compiled, and that it runs."""
+            assert await client.call_plugin("hooked", "version") == "1.0.0"
+            return (await client.daemon_status()).cache.misses
+
+        await client.load_development(source)
+        assert await compiled() == 1
+        await client.load_development(source)
+        assert await compiled() == 1
+        both = 2 if config.settings(quick=True) is not None else 1
+        await client.load_development(source, optimize=True, remember=True)
+        assert await compiled() == both, "it runs from another artefact now"
+        await client.uninstall("hooked")
+        await client.install(source)
+        assert await compiled() == both, "and that is the one of installed plugins"
+        await client.uninstall("hooked")
+        await client.load_development(source, optimize=True, remember=True)
+    assert daemon.stop() == 0
+    hooked(tmp_path / "dev", "1.0.1")
+    async with AsyncClient.connect(start().socket) as client:
+        await until_version(client, "1.0.1")
+        await client.install(hooked(tmp_path / "other", "1.0.1", name="other"))
+        assert (await client.daemon_status()).cache.misses == 1, "it is remembered how it was loaded"
+
+
+async def test_what_is_remembered_by_earlier_daemons(start: Callable[..., Daemon], tmp_path: Path) -> None:
+    daemon = start()
+    assert daemon.stop() == 0
+    with contextlib.closing(sqlite3.connect(daemon.data_dir / "state.db")) as state, state:
+        rows = [(hooked(tmp_path / "1", name="one"), '"minimal"'), (hooked(tmp_path / "2"), '["timeline.write"]')]
+        state.executemany("INSERT INTO development VALUES (?, ?)", rows)
+    async with AsyncClient.connect(start().socket) as client:
+        await until_version(client, "1.0.0")
+        granted = {one.plugin_id: one.permissions.granted for one in await client.list_plugins()}
+        assert granted == {"one": ["timeline.read"], "hooked": ["timeline.write"]}
 
 
 async def test_what_cannot_be_watched(client: AsyncClient, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from pluginctl.developing.rounds import Options, Rounds
 from pluginctl.developing.showing import Show
 from pluginctl.developing.sources import places
 from pluginctl.developing.watching import feed
+from pluginctl.failure import CommandFailed
 from pluginctl.interrupts import sigterm_as_ctrl_c
 from pluginctl.private import private_daemon
 from pluginctl.project import Call
@@ -37,6 +38,13 @@ _LEAVE_SECONDS: Final = 10.0
     "--grant", multiple=True, metavar="PERMISSION", help="Grant only this; may be repeated.  [default: all it asks for]"
 )
 @click.option("--no-activate", is_flag=True, help="Load it, and do not run its main.")
+@click.option("--optimize", is_flag=True, help="Compile it as an installed plugin: takes longer, and runs faster.")
+@click.option(
+    "--project",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="OpenTimelineIO file that its timeline is, where dev starts a daemon of its own.",
+)
 @click.option("--keep", is_flag=True, help="Leave it loaded and watched by the daemon at the end.")
 @pass_invocation
 def dev(
@@ -48,6 +56,8 @@ def dev(
     args: msgspec.Raw,
     grant: tuple[str, ...],
     no_activate: bool,
+    optimize: bool,
+    project: Path | None,
     keep: bool,
 ) -> None:
     """Build the plugin in DIRECTORY, by default here, run it, and do so again whenever something changes.
@@ -59,19 +69,31 @@ def dev(
         folder=directory.absolute(),
         grant=grant or "requested",
         activate=not no_activate,
+        optimize=optimize,
         call=Call(function, msgspec.json.decode(args)) if function is not None else None,
         quiet=invocation.as_json,
     )
     show = showing.as_json if invocation.as_json else showing.as_words
     with sigterm_as_ctrl_c(), suppress(KeyboardInterrupt):  # the usual way to end it
-        anyio.run(_develop, invocation, options, show, keep)
+        anyio.run(_develop, _Session(invocation, show, project=project, keep=keep), options)
 
 
-async def _develop(invocation: Invocation, options: Options, show: Show, keep: bool) -> None:  # noqa: FBT001 - by anyio.run
+class _Session(msgspec.Struct, frozen=True):
+    """What the loop works with."""
+
+    invocation: Invocation
+    show: Show
+    project: Path | None
+    """Timeline of a daemon of our own."""
+    keep: bool
+
+
+async def _develop(session: _Session, options: Options) -> None:
+    show = session.show
     failure: Exception | None = None
     rounds = Rounds(options, show)
     rounds.begin()
-    async with _connected(invocation, show) as client, anyio.create_task_group() as tasks:
+    async with _connected(session) as client, anyio.create_task_group() as tasks:
         rounds.client = client
         try:
             tasks.start_soon(_listen, client, rounds, options, show)
@@ -82,7 +104,7 @@ async def _develop(invocation: Invocation, options: Options, show: Show, keep: b
         except Exception as exc:
             failure = exc  # raised again below, outside: a task group would wrap it
         finally:
-            await _leave(client, rounds, keep=keep)
+            await _leave(client, rounds, keep=session.keep)
         tasks.cancel_scope.cancel()
     if failure is not None:
         raise failure
@@ -115,8 +137,13 @@ async def _leave(client: AsyncClient, rounds: Rounds, *, keep: bool) -> None:
 
 
 @asynccontextmanager
-async def _connected(invocation: Invocation, show: Show) -> AsyncIterator[AsyncClient]:
-    """Connect to the daemon; where there is none, start one there."""
+async def _connected(session: _Session) -> AsyncIterator[AsyncClient]:
+    """Connect to the daemon; where there is none, start one there.
+
+    Raises:
+        CommandFailed: A project was named, and it cannot be had.
+    """
+    invocation = session.invocation
     async with AsyncExitStack() as stack:
 
         async def connect() -> AsyncClient:
@@ -127,11 +154,31 @@ async def _connected(invocation: Invocation, show: Show) -> AsyncIterator[AsyncC
             client = await connect()
         except NoDaemon:
             where = invocation.socket or default_path()
-            headless = ("--host", "headless") if find_spec("opentimelineio") is not None else ()
-            await stack.enter_async_context(private_daemon(*headless, purpose="development", socket=where))
-            show(showing.Started(socket=where))
+            await stack.enter_async_context(
+                private_daemon(*_host(session.project), purpose="development", socket=where)
+            )
+            session.show(showing.Started(socket=where))
             client = await connect()
+        else:
+            if session.project is not None:
+                raise CommandFailed(
+                    f"a daemon runs already, with a timeline of its own: it does not open {session.project}",
+                    hint=f"Stop it, or start it so: plugind --host headless --project {session.project}",
+                )
         yield client
+
+
+def _host(project: Path | None) -> tuple[str, ...]:
+    """Return what has a daemon provide a timeline, if it can.
+
+    Raises:
+        CommandFailed: It cannot, and a project was named.
+    """
+    if find_spec("opentimelineio") is None:
+        if project is not None:
+            raise CommandFailed("OpenTimelineIO is missing to open a project", hint="pip install 'plugind[headless]'")
+        return ()
+    return ("--host", "headless", *(() if project is None else ("--project", str(project.absolute()))))
 
 
 COMMANDS: Final[dict[str, Any]] = {"dev": dev}

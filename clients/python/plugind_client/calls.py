@@ -139,7 +139,7 @@ class Calls(ABC):
         return await self._ask("plugins.update", params, m.UpdateResult)
 
     async def load_development(
-        self, path: str, *, grant: Granting = "requested", remember: bool = False
+        self, path: str, *, grant: Granting = "requested", remember: bool = False, optimize: bool = False
     ) -> m.PluginInfo:
         """Load a plugin from the folder that it is developed in, and again whenever something there changes.
 
@@ -147,9 +147,10 @@ class Calls(ABC):
             path: The folder; absolute.
             grant: Permissions to grant, also when the manifest changes.
             remember: Whether to watch the folder again after the daemon's restart.
+            optimize: Compile its module as that of an installed plugin is: it takes longer, and runs faster.
         """
         granted: Any = grant if isinstance(grant, str) else list(grant)
-        params = m.LoadDevelopment(path=path, grant=granted, remember=remember)
+        params = m.LoadDevelopment(path=path, grant=granted, remember=remember, optimize=optimize)
         return await self._ask("plugins.loadDevelopment", params, m.PluginInfo)
 
     async def versions(self, plugin_id: str) -> m.Versions:

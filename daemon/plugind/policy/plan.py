@@ -27,6 +27,8 @@ class LaunchPlan(msgspec.Struct, frozen=True, kw_only=True):
     """SHA-256 of the module's bytes, hex."""
     text: bool
     """The module is WebAssembly text."""
+    quick: bool = False
+    """It is compiled in a fraction of the time, to slower code, where the engine can; it has its process for itself."""
     engine: str
     abi: str
     limits: Limits

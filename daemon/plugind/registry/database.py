@@ -106,7 +106,7 @@ class Database:
             connection.execute("DELETE FROM quarantine WHERE id = ? AND package = ?", (plugin_id, package))
 
     def developed(self) -> list[tuple[str, str]]:
-        """Return the folders that are to be watched after a start, each with its grants as JSON."""
+        """Return the folders that are to be watched after a start, each with what `develop` was told of it."""
         return [(path, grants) for path, grants in self._file.read("SELECT path, grants FROM development")]
 
     def develop(self, path: str, grants: str | None) -> None:
@@ -114,7 +114,7 @@ class Database:
 
         Args:
             path: The folder.
-            grants: What it is granted, as JSON; None to forget the folder.
+            grants: How, and with which grants, as JSON; None to forget the folder.
         """
         with self._file.transaction() as connection:
             connection.execute("DELETE FROM development WHERE path = ?", (path,))

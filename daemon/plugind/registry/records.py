@@ -27,6 +27,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """When it became current last; ISO 8601, UTC."""
     development: str | None = None
     """The folder that it is developed in; such a record is in no database."""
+    quick: bool = False
+    """Its module is compiled in a fraction of the time, to slower code; such a record is in no database either."""
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):

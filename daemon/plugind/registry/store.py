@@ -38,9 +38,11 @@ class PackageStore:
 
     Args:
         root: An existing folder of the daemon's own, mode 0700.
+        synced: Packages outlive a power cut; else they are whole only for as long as the machine runs.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, synced: bool = True) -> None:
+        self._synced = synced
         self._packages = root / "packages"
         self._labels = root / "labels"
         self._staging = root / "staging"
@@ -53,7 +55,7 @@ class PackageStore:
         return self._packages / digest
 
     def stage(self, contents: Contents) -> Staged:
-        """Copy a package, synced, to where nobody looks yet.
+        """Copy a package to where nobody looks yet.
 
         Args:
             contents: What `folder.read` returned.
@@ -64,7 +66,7 @@ class PackageStore:
         """
         folder = self._staging / secrets.token_hex(8)
         try:
-            return Staged(_copy(contents.files, folder), folder)
+            return Staged(_copy(contents.files, folder, synced=self._synced), folder)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -77,7 +79,8 @@ class PackageStore:
                 return
             self._remove(target)
         staged.folder.rename(target)
-        disk.sync_folder(self._packages)
+        if self._synced:
+            disk.sync_folder(self._packages)
 
     def discard(self, staged: Staged) -> None:
         """Remove what is left of a staged package."""
@@ -144,7 +147,7 @@ def _digest(folder: Path) -> str | None:
     return digests.combine(hashes)
 
 
-def _copy(files: dict[str, Path], staged: Path) -> str:
+def _copy(files: dict[str, Path], staged: Path, *, synced: bool) -> str:
     hashes: dict[str, str] = {}
     staged.mkdir(mode=0o700)
     for name in sorted(files):
@@ -155,11 +158,13 @@ def _copy(files: dict[str, Path], staged: Path) -> str:
             while chunk := source.read(1 << 20):
                 digest.update(chunk)
                 copy.write(chunk)
-            copy.flush()
-            os.fsync(copy.fileno())
+            if synced:
+                copy.flush()
+                os.fsync(copy.fileno())
         hashes[name] = digest.hexdigest()
-    for folder, _, _ in os.walk(staged):
-        disk.sync_folder(Path(folder))
+    if synced:
+        for folder, _, _ in os.walk(staged):
+            disk.sync_folder(Path(folder))
     return digests.combine(hashes)
 
 

@@ -44,17 +44,27 @@ Signature = frozenset[tuple[str, int, int, int]]
 _log = structlog.get_logger(__name__)
 
 
+class _Remembered(msgspec.Struct, frozen=True):
+    """How a folder is to be watched after a start."""
+
+    grant: Any
+    """As of `LoadDevelopment`."""
+    optimize: bool = False
+
+
 class _Watched:
     """One folder.
 
     Args:
         path: The folder.
         grant: What its plugin is granted, whatever it asks for.
+        optimize: Whether its module is compiled as that of an installed plugin is.
     """
 
-    def __init__(self, path: Path, grant: Any) -> None:
+    def __init__(self, path: Path, grant: Any, *, optimize: bool) -> None:
         self.path = path
         self.grant = grant
+        self.optimize = optimize
         self.scope = anyio.CancelScope()
         self.looking = anyio.Lock()
         """Held while its folder is looked at, by its watch or because somebody asked."""
@@ -96,7 +106,7 @@ class Development:
         self._database = database
         self._tasks = tasks
         self._console = console
-        self._installer = Installer(config, PackageStore(data), pool, referred=catalog.folders.developed)
+        self._installer = Installer(config, PackageStore(data, synced=False), pool, referred=catalog.folders.developed)
         self._watched: dict[str, _Watched] = {}
         catalog.folders.on_left = self._left
 
@@ -110,13 +120,13 @@ class Development:
         path = Path(params.path)
         if not path.is_absolute():
             raise InvalidParams(f"the folder must be an absolute path, not {params.path!r}", path="$.path")
-        watched = _Watched(path, params.grant)
+        watched = _Watched(path, params.grant, optimize=params.optimize)
         runtime = await self._take(watched)
         if (before := self._watched.get(runtime.plugin_id)) is not None:
             before.scope.cancel()
         self._watched[runtime.plugin_id] = watched
         if params.remember:
-            text = msgspec.json.encode(params.grant).decode()
+            text = msgspec.json.encode(_Remembered(params.grant, params.optimize)).decode()
             await anyio.to_thread.run_sync(self._database.develop, str(path), text)
         self._tasks.start_soon(self._watch, watched)
         try:
@@ -154,9 +164,11 @@ class Development:
 
     async def restore(self) -> None:
         """Watch the folders again that were to be remembered; one that cannot be loaded is said, and left."""
-        for path, grant in await anyio.to_thread.run_sync(self._database.developed):
+        for path, text in await anyio.to_thread.run_sync(self._database.developed):
+            found = msgspec.json.decode(text, type=_Remembered | list[str] | str)  # the grant alone, of earlier daemons
+            kept = found if isinstance(found, _Remembered) else _Remembered(found)
             try:
-                await self.load(None, LoadDevelopment(path=path, grant=msgspec.json.decode(grant)))
+                await self.load(None, LoadDevelopment(path=path, grant=kept.grant, optimize=kept.optimize))
             except PlugindError as exc:
                 _log.warning("a plugin in development cannot be loaded", path=path, reason=exc.message)
 
@@ -212,7 +224,7 @@ class Development:
             raise PackageInvalid(f"it is {contents.manifest.name} now, not {watched.plugin_id}")
         chosen = grants.choose(watched.grant, contents.manifest.requested)
         runtime = await self._catalog.folders.develop(
-            contents, chosen, path=str(watched.path), installer=self._installer
+            contents, chosen, path=str(watched.path), installer=self._installer, quick=not watched.optimize
         )
         watched.plugin_id = runtime.plugin_id
         return runtime

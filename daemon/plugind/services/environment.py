@@ -48,6 +48,7 @@ class Installed(msgspec.Struct, frozen=True):
     def plan(self) -> LaunchPlan:
         """Return all that the supervisor gets to know of it."""
         runs = self.script
+        quick = self.record.quick and runs is None
         return LaunchPlan(
             plugin_id=self.record.plugin_id,
             version=self.record.version,
@@ -55,11 +56,12 @@ class Installed(msgspec.Struct, frozen=True):
             module_hash=self.record.module_hash if runs is None else scripts.runtime_hash(),
             script=runs,
             text=self.module.suffix == ".wat",
+            quick=quick,
             engine=self.engine,
             abi=self.record.abi,
             limits=self.limits,
             config=self.config,
-            publisher=self.publisher,
+            publisher=None if quick else self.publisher,  # what was compiled so has no neighbours
         )
 
 

@@ -55,7 +55,13 @@ class Folders:
         """Told of a plugin that does not run from a folder any more."""
 
     async def develop(
-        self, contents: folder.Contents, chosen: frozenset[Permission], *, path: str, installer: Installer
+        self,
+        contents: folder.Contents,
+        chosen: frozenset[Permission],
+        *,
+        path: str,
+        installer: Installer,
+        quick: bool,
     ) -> Runtime:
         """Let a plugin run from a folder.
 
@@ -64,6 +70,7 @@ class Folders:
             chosen: What it is granted.
             path: The folder.
             installer: Has copies of it.
+            quick: Compile its module in a fraction of the time, to slower code, where the engine can.
 
         Raises:
             PlugindError: As `plugind.services.catalog.Catalog.install`; the version before goes on.
@@ -73,7 +80,7 @@ class Folders:
         async with self._turns.prepare(name):
             with self._arrivals.expect(name, manifest.version, fetched=False):
                 self._arrivals.go(name, State.INSTALLING, manifest.version)
-                async with installer.prepared(contents) as prepared, self._turns.change(name):
+                async with installer.prepared(contents, quick=quick) as prepared, self._turns.change(name):
                     self._arrivals.go(name, State.INSTALLING, manifest.version)
                     record = Record(
                         plugin_id=name,
@@ -86,6 +93,7 @@ class Folders:
                         source=path,
                         installed_at=now(),
                         development=path,
+                        quick=quick,
                     )
                     return await self._develop(await anyio.to_thread.run_sync(installer.installed, record))
 
@@ -99,7 +107,7 @@ class Folders:
         before = runtime.committed.record
         if before.development is None:
             self._shelf.beneath[record.plugin_id] = before
-        if before.development is None or before.package != record.package:
+        if before.development is None or (before.package, before.quick) != (record.package, record.quick):
             try:
                 await runtime.switch(installed, commit=_nothing)
             except PlugindError:

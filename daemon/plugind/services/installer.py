@@ -57,13 +57,14 @@ class Installer:
         self._pinned: Counter[str] = Counter()
 
     @asynccontextmanager
-    async def prepared(self, contents: folder.Contents) -> AsyncIterator[Prepared]:
+    async def prepared(self, contents: folder.Contents, *, quick: bool = False) -> AsyncIterator[Prepared]:
         """Copy a package in and compile its module; it stays at least as long as the block lasts.
 
         Whoever asked may change their mind: nothing refers to it yet.
 
         Args:
             contents: What `folder.read` returned.
+            quick: Compile in a fraction of the time, to slower code, where the engine can.
 
         Raises:
             PackageInvalid: A file is not acceptable, or the module is damaged.
@@ -78,7 +79,7 @@ class Installer:
         self._pinned[staged.digest] += 1
         try:
             await self._place(staged)
-            yield await self._compiled(manifest, staged.digest, engine)
+            yield await self._compiled(manifest, staged.digest, engine, quick=quick)
         finally:
             self._pinned -= Counter([staged.digest])
             with anyio.CancelScope(shield=True):
@@ -92,12 +93,13 @@ class Installer:
             finally:
                 await anyio.to_thread.run_sync(self._store.discard, staged)
 
-    async def _compiled(self, manifest: Manifest, package: str, engine: str) -> Prepared:
+    async def _compiled(self, manifest: Manifest, package: str, engine: str, *, quick: bool) -> Prepared:
         if script.is_script(manifest.main):
             return await self._script(manifest, package, engine)
         module = self._store.path(package) / manifest.main
         module_hash = await anyio.to_thread.run_sync(_hash, module)
-        compiled = await self._pool.compile(module, module_hash, text=manifest.main.endswith(".wat"), engine=engine)
+        text = manifest.main.endswith(".wat")
+        compiled = await self._pool.compile(module, module_hash, text=text, engine=engine, quick=quick)
         if manifest.abi not in (None, compiled.abi):
             raise UnsupportedAbi(f"{manifest.name}: the manifest says abi {manifest.abi}, the module is {compiled.abi}")
         return Prepared(manifest=manifest, package=package, module_hash=module_hash, abi=compiled.abi)

@@ -75,7 +75,7 @@ class Compiler:
         self._artefacts.prefer(frozenset(names))
 
     async def artefact(
-        self, source: Path, module_hash: str, *, text: bool, zygote: Zygote, urgent: bool
+        self, source: Path, module_hash: str, *, text: bool, zygote: Zygote, urgent: bool, quick: bool = False
     ) -> tuple[int, Compiled]:
         """Return a module's artefact, from the cache or compiled.
 
@@ -85,6 +85,7 @@ class Compiler:
             text: It is WebAssembly text.
             zygote: Of the engine to compile for.
             urgent: Somebody wants to run it now; it does not wait for what is being installed.
+            quick: Compile it in a fraction of the time, to slower code, where the engine can.
 
         Returns:
             A descriptor, which the caller closes, and what is known of the module.
@@ -97,7 +98,8 @@ class Compiler:
         if ready.engine not in self._engines:
             self._engines[ready.engine] = ready
             self.prefer(self._current)
-        name = _name(module_hash, ready)
+        quick = quick and ready.quick_settings is not None
+        name = _name(module_hash, ready, quick=quick)
         if (found := await anyio.to_thread.run_sync(self._artefacts.open, name)) is not None:
             self.hits += 1
             return found
@@ -106,19 +108,20 @@ class Compiler:
                 self.hits += 1  # somebody else has compiled it while this one waited
                 return found
             self.misses += 1
-            return await self._make(name, source, module_hash, text=text, zygote=zygote, engine=ready.engine)
+            limits = self._limits
+            order = Compile(
+                engine=ready.engine,
+                text=text,
+                memory_bytes=limits.memory_bytes,
+                cpu_seconds=limits.cpu_seconds,
+                artefact_bytes=limits.artefact_bytes,
+                quick=quick,
+            )
+            return await self._make(name, order, source, module_hash, zygote=zygote)
 
     async def _make(
-        self, name: str, source: Path, module_hash: str, *, text: bool, zygote: Zygote, engine: str
+        self, name: str, order: Compile, source: Path, module_hash: str, *, zygote: Zygote
     ) -> tuple[int, Compiled]:
-        limits = self._limits
-        order = Compile(
-            engine=engine,
-            text=text,
-            memory_bytes=limits.memory_bytes,
-            cpu_seconds=limits.cpu_seconds,
-            artefact_bytes=limits.artefact_bytes,
-        )
         try:
             with self._artefacts.stage() as staged:
                 compiled = await self._compile(order, source, module_hash, staged=staged, zygote=zygote)
@@ -206,8 +209,9 @@ class Compiler:
         )
 
 
-def _name(module_hash: str, ready: ZygoteReady) -> str:
-    return ArtefactCache.name(module_hash, engine=ready.engine, version=ready.engine_version, settings=ready.settings)
+def _name(module_hash: str, ready: ZygoteReady, *, quick: bool = False) -> str:
+    settings = ready.quick_settings if quick and ready.quick_settings is not None else ready.settings
+    return ArtefactCache.name(module_hash, engine=ready.engine, version=ready.engine_version, settings=settings)
 
 
 def _hash(descriptor: int) -> str:

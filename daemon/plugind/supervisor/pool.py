@@ -106,7 +106,9 @@ class Pool:
         """
         self._available.interpreter(engine, who=who)
 
-    async def compile(self, source: Path, module_hash: str, *, text: bool, engine: str) -> Compiled:
+    async def compile(
+        self, source: Path, module_hash: str, *, text: bool, engine: str, quick: bool = False
+    ) -> Compiled:
         """Compile a module into the cache, unless it is there, and say what it is.
 
         Args:
@@ -114,6 +116,7 @@ class Pool:
             module_hash: SHA-256 of its bytes, hex.
             text: It is WebAssembly text.
             engine: Engine to compile for.
+            quick: In a fraction of the time, to slower code, where the engine can.
 
         Returns:
             What the module is.
@@ -123,7 +126,9 @@ class Pool:
             UnsupportedAbi: It imports or exports what the host does not know.
         """
         zygote = await self._started(engine)
-        descriptor, compiled = await self.compiler.artefact(source, module_hash, text=text, zygote=zygote, urgent=False)
+        descriptor, compiled = await self.compiler.artefact(
+            source, module_hash, text=text, zygote=zygote, urgent=False, quick=quick
+        )
         os.close(descriptor)
         return compiled
 
@@ -148,7 +153,7 @@ class Pool:
         self.check(plan.engine, who=f"{plan.plugin_id} {plan.version}")
         zygote = await self._started(plan.engine)
         descriptor, compiled = await self.compiler.artefact(
-            Path(plan.module), plan.module_hash, text=plan.text, zygote=zygote, urgent=True
+            Path(plan.module), plan.module_hash, text=plan.text, zygote=zygote, urgent=True, quick=plan.quick
         )
         brought = [descriptor]
         try:
@@ -178,6 +183,7 @@ class Pool:
             cpu_seconds=plan.limits.cpu_seconds,
             file_descriptors=plan.limits.file_descriptors,
             config=plan.config,
+            quick=compiled.quick,
         )
         try:
             with their_messages, their_control:

@@ -219,6 +219,8 @@ class Engine(Protocol):
     version: str
     settings: str
     """Fingerprint of engine, version, machine and settings: artefacts carry over only between equal ones."""
+    quick_settings: str | None
+    """The same of what compiles in a fraction of the time, to slower code; None where there is nothing like that."""
     interruptible: bool
     """Whether `interrupt` works. Where it does not, a guest that runs can only be stopped with its process, and no
     other thread of Python runs meanwhile."""
@@ -258,13 +260,17 @@ class Engine(Protocol):
             EngineError: It does not fit this engine.
         """
 
-    def sibling(self) -> "Engine":
-        """Return another engine with the same settings, whose `interrupt` reaches its own guests only.
+    def sibling(self, *, quick: bool = False) -> "Engine":
+        """Return another engine with our settings, whose `interrupt` reaches its own guests only.
 
         It needs no `prepare` where this one was prepared. Siblings may be used by a thread each.
 
+        Args:
+            quick: With those of `quick_settings`; it neither takes nor makes what is not of these.
+
         Raises:
-            EngineError: The engine is not `interruptible`, so that its guests cannot share a process.
+            EngineError: The engine is not `interruptible`, so that its guests cannot share a process, or has no
+                `quick_settings`.
         """
 
     def prepare(self, imports: Sequence[HostFunction]) -> None:

@@ -39,6 +39,7 @@ class Engine:
     name = "wasmtime"
     version = "0"
     settings = "none"
+    quick_settings = None
     late_code = False
     interruptible = True
     poisoned = False
@@ -53,7 +54,8 @@ class Engine:
         os.lseek(descriptor, 0, os.SEEK_SET)
         return Escaped(Target(**json.loads(os.read(descriptor, 1 << 16))))
 
-    def sibling(self) -> "Engine":
+    def sibling(self, *, quick: bool = False) -> "Engine":
+        del quick
         return self
 
     def prepare(self, imports: Sequence[HostFunction]) -> None:

@@ -1,6 +1,7 @@
 """The pure parts of ``pluginctl dev``: what is ignored, which files count, and which source lines are meant."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from pluginctl.building.run import Built, place
 from pluginctl.building.toolchain import rust
 from pluginctl.developing.ignoring import NOISE, Ignored
 from pluginctl.developing.sources import places
-from pluginctl.developing.watching import counting, saved_at
+from pluginctl.developing.watching import authored, counting, saved_at
 from pluginctl.failure import CommandFailed
 from pluginctl.project import read
 from plugind_protocol.errors import ManifestInvalid
@@ -53,6 +54,8 @@ def test_noise() -> None:
         assert noise(path), path
     for path in ("src/lib.rs", "Cargo.toml", "assets/a.png", ".cargo/config.toml"):
         assert not noise(path), path
+    assert not noise("build")
+    assert noise("build", folder=True), "nor is the folder itself, when it comes or goes"
 
 
 def project(folder: Path, **fields: object) -> Path:
@@ -69,7 +72,19 @@ def test_which_files_count(tmp_path: Path) -> None:
     assert [path for path in ("plugin.wasm", "out/x/noise.o", "notes/a", "generated/a") if built(path)] == []
     assert built("manifest.json")
     assert built("src/lib.rs")
+    assert not built("out/x", gone=True)
     assert counting(read(folder), built=False)("plugin.wasm"), "where nothing is built, main is what is watched"
+
+
+def test_a_lock_file_that_the_build_has_written_is_no_change(tmp_path: Path) -> None:
+    lock, source, gone = tmp_path / "Cargo.lock", tmp_path / "lib.rs", tmp_path / "package-lock.json"
+    for file in (lock, source):
+        file.write_text("")
+        os.utime(file, (100.0, 100.0))
+    assert authored([lock, source, gone], (99.0, 101.0)) == [source, gone]
+    assert authored([lock], (100.015, 101.0)) == [], "the file system's clock is coarse"
+    assert authored([lock], (101.0, 102.0)) == [lock], "its author's, who wants newer packages"
+    assert authored([lock], (98.0, 99.0)) == [lock]
 
 
 def test_when_it_was_saved(tmp_path: Path) -> None:

@@ -1,12 +1,16 @@
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.unit.plugind_worker.supervisor import CompileSource, Peer, Write, Zygote
 
 from plugind_protocol.errors import PackageInvalid, UnsupportedAbi
+from plugind_protocol.worker import Compile
 from plugind_worker import caps
-from plugind_worker.engine.base import Engine
+from plugind_worker.compile import compile_ordered
+from plugind_worker.engine.base import Engine, EngineError
+from plugind_worker.engine.wasmtime.engine import WasmtimeEngine, WasmtimeModule
 
 pytestmark = pytest.mark.process
 
@@ -30,6 +34,38 @@ def test_a_binary_module_of_numbers(compile_source: CompileSource, engine: Engin
     compiled, artefact = compile_source(wasm, text=False)
     assert (compiled.abi, compiled.functions) == ("numeric", ["one"])
     assert artefact
+
+
+class Unable(WasmtimeEngine):
+    """Does not know what is asked of its quick compiler."""
+
+    def sibling(self, *, quick: bool = False) -> WasmtimeEngine:
+        assert quick
+        return Unable()
+
+    def compile(self, wasm: bytes) -> WasmtimeModule:
+        raise EngineError("SIMD needs AVX")
+
+
+class Half(WasmtimeEngine):
+    """The engine, with such a quick compiler."""
+
+    def sibling(self, *, quick: bool = False) -> WasmtimeEngine:
+        return Unable().sibling(quick=quick)
+
+
+def test_what_the_quick_compiler_does_not_know_is_compiled_by_the_other(engine: Engine) -> None:
+    quickly = Compile(engine="wasmtime", text=True, memory_bytes=0, cpu_seconds=0, artefact_bytes=0, quick=True)
+    source = b'(module (func (export "f") (result i32) i32.const 9))'
+    compiled, artefact = compile_ordered(Half(), source, quickly)
+    assert (compiled.functions, compiled.quick) == (["f"], False)
+    assert artefact == compile_ordered(engine, source, msgspec.structs.replace(quickly, quick=False))[1]
+    if engine.quick_settings is not None:
+        compiled, other = compile_ordered(engine, source, quickly)
+        assert compiled.quick
+        assert other != artefact
+    with pytest.raises(PackageInvalid, match="text is not valid"):
+        compile_ordered(engine, b"(modul", quickly)
 
 
 @pytest.mark.parametrize(

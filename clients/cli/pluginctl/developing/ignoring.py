@@ -50,16 +50,20 @@ class Ignored:
     def __init__(self, lines: Iterable[str]) -> None:
         self._rules = [rule for line in lines if (rule := _rule(line)) is not None]
 
-    def __call__(self, path: str) -> bool:
-        """Whether a path, relative and with ``/`` between its names, is ignored, or a folder that it lies in."""
+    def __call__(self, path: str, *, folder: bool = False) -> bool:
+        """Whether something is ignored, or a folder that it lies in.
+
+        Args:
+            path: Its path, relative and with ``/`` between its names.
+            folder: It is a folder, or may have been one.
+        """
         parts = PurePosixPath(path).parts
         folders = (("/".join(parts[:count]), True) for count in range(1, len(parts)))
-        return any(self._ignored(name, folder=folder) for name, folder in (*folders, (path, False)))
+        return any(self._ignored(name, folder=above) for name, above in (*folders, (path, folder)))
 
     def _ignored(self, path: str, *, folder: bool) -> bool:
         decided = False
         for rule in self._rules:
-            # what is no folder any more may have been one: a name alone does not tell
             if rule.pattern.fullmatch(path) and (folder or not rule.folders_only):
                 decided = not rule.kept
         return decided

@@ -15,12 +15,13 @@ from pluginctl.building.run import build, place
 from pluginctl.developing import showing
 from pluginctl.developing.showing import Show
 from pluginctl.developing.sources import places
-from pluginctl.developing.watching import Counts, counting, saved_at
+from pluginctl.developing.watching import Counts, authored, counting, saved_at
 from pluginctl.failure import CommandFailed
 from pluginctl.project import Call, Project, read
 from plugind_client import AsyncClient
 from plugind_client.calls import Granting
 from plugind_protocol.errors import HostUnavailable, PlugindError
+from plugind_protocol.manifest import MANIFEST_NAME
 from plugind_protocol.methods import State
 from plugind_protocol.package import digest, folder
 
@@ -33,6 +34,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     folder: Path
     grant: Granting = "requested"
     activate: bool = True
+    optimize: bool = False
+    """Compile as for an installed plugin."""
     call: Call | None = None
     """Instead of what the manifest says."""
     quiet: bool = False
@@ -52,18 +55,22 @@ class Rounds:
         """A session with the daemon; set before the first round."""
         self._options = options
         self._show = show
-        self._counts: Counts = lambda _: True
+        self._counts: Counts = _everything
         self._project: Project | None = None
         self._plan: Plan | None = None
         self._digest = ""
         self._held: showing.NotTaken | None = None
         """What is wrong with what may only be half written yet."""
+        self._built = (0.0, 0.0)
+        """When the last build began and ended, in s since 1970."""
+        self._broken: bytes | None = None
+        """The manifest of which was told already what is wrong with it."""
         self._inactive = False
         """Whether it could not be activated."""
         self._alone = False
         """Whether the plugin cannot be active, since there is no editor."""
         self._stale = False
-        """Whether the last build failed, so that the next change of anything asks for one."""
+        """Whether the last build failed or could not be, so that the next change of anything asks for one."""
         self.plugin_id: str | None = None
         """The plugin, once it is loaded."""
         self.version: str | None = None
@@ -74,9 +81,9 @@ class Rounds:
         """The plugin's id, also while it is loaded for the first time."""
         return self.plugin_id or (self._project.manifest.name if self._project is not None else None)
 
-    def counts(self, path: str) -> bool:
+    def counts(self, path: str, *, gone: bool = False) -> bool:
         """Whether a file, by relative path, counts; it follows the manifest."""
-        return self._counts(path)
+        return self._counts(path, gone=gone)
 
     def begin(self) -> None:
         """Look at the folder.
@@ -97,6 +104,8 @@ class Rounds:
         Args:
             paths: What has changed; nothing when nothing has for a while, and what is wrong counts.
         """
+        if paths and not (paths := authored(paths, self._built)):
+            return
         if not paths:
             if self._held is not None:
                 self._show(self._held)
@@ -107,8 +116,9 @@ class Rounds:
         try:
             self._read()
         except (PlugindError, CommandFailed) as exc:
-            self._show(self._not_taken(exc))
+            self._tell_broken(exc, paths)
             return
+        self._broken = None
         new_plan = before is not None and self._plan is not None and self._plan.steps != before.steps
         needed = self._stale or new_plan or (before is None) != (self._plan is None) or not self._packaged(paths)
         await self._round(paths, at=at, building=needed)
@@ -125,7 +135,7 @@ class Rounds:
         try:
             if building and self._plan is not None and not await self._build(self._project, self._plan):
                 return
-            build_seconds = time.time() - began if building and self._plan is not None else 0.0
+            build_seconds = self._built[1] - began if building and self._plan is not None else 0.0
             contents = folder.read(self._project.folder)
             found = digest.of_files(contents.files)
             if found == self._digest and self.plugin_id is not None:
@@ -146,6 +156,7 @@ class Rounds:
 
     async def _build(self, project: Project, chosen: Plan) -> bool:
         self._show(showing.Building(commands=[step.shown for step in chosen.steps]))
+        began = time.time()
         try:
             built = await build(project, chosen, quiet=self._options.quiet)
             if built.ok:
@@ -154,6 +165,8 @@ class Rounds:
             self._stale = True
             self._show(showing.BuildFailed(reason=str(exc), hint=exc.hint, output="", serving=self._serving))
             return False
+        finally:
+            self._built = (began, time.time())
         self._stale = not built.ok
         if not built.ok:
             reason = f"{chosen.steps[-1].shown} did not succeed"
@@ -165,7 +178,9 @@ class Rounds:
     async def _take(self, project: Project) -> None:
         """Have the daemon run what is in the folder now."""
         if self.plugin_id is None:
-            info = await self.client.load_development(str(project.folder), grant=self._options.grant)
+            info = await self.client.load_development(
+                str(project.folder), grant=self._options.grant, optimize=self._options.optimize
+            )
             self.plugin_id = info.plugin_id
             if info.state is State.ERROR:
                 self.version = None
@@ -241,6 +256,15 @@ class Rounds:
         else:
             self._show(told)
 
+    def _tell_broken(self, failure: PlugindError | CommandFailed, paths: list[Path]) -> None:
+        """Tell what is wrong with the manifest; not again where it was only written once more, in two steps."""
+        manifest = self._options.folder / MANIFEST_NAME
+        found = manifest.read_bytes() if manifest.is_file() else b""
+        if paths != [manifest] or found != self._broken:
+            self._show(self._not_taken(failure))
+        self._broken = found
+        self._stale = self._stale or paths != [manifest]  # what else has changed is built once it can be
+
     def _not_taken(self, failure: PlugindError | CommandFailed) -> showing.NotTaken:
         message = failure.message if isinstance(failure, PlugindError) else str(failure)
         hint = failure.data.hint if isinstance(failure, PlugindError) else failure.hint
@@ -264,3 +288,8 @@ class Rounds:
         """Name what was saved; what an editor had there for a moment only is left out."""
         there = [path for path in paths if path.exists()] or paths
         return [path.relative_to(self._options.folder).as_posix() for path in there]
+
+
+def _everything(path: str, *, gone: bool = False) -> bool:
+    del path, gone
+    return True

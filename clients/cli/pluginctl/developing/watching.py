@@ -1,10 +1,9 @@
 """Says when something that counts has changed in a plugin's folder, once it has been quiet for a moment."""
 
 import os
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Final, Protocol
 
 import anyio
 import watchfiles
@@ -18,11 +17,24 @@ QUIET_MS: Final = 25
 """Changes are told once nothing has changed for so long: an editor writes a file in several steps."""
 _LONGEST_MS: Final = 250
 """They are told after so long at the latest."""
+_LOCK_FILES: Final = frozenset({"Cargo.lock", "package-lock.json"})
+"""What a build writes where it is not there yet, and else its author has written anew, for newer packages."""
+_COARSE: Final = 0.02
+"""How far a file's time may be behind the clock, in s."""
 SETTLED_MS: Final = 1000
 """What is not whole by then is wrong."""
 
-Counts = Callable[[str], bool]
-"""Whether a file, by relative path, counts."""
+
+class Counts(Protocol):
+    """Tells what counts."""
+
+    def __call__(self, path: str, *, gone: bool = False) -> bool:
+        """Whether a file counts.
+
+        Args:
+            path: Its path, relative.
+            gone: It is not there any more, and so may have been a folder.
+        """
 
 
 def counting(project: Project, *, built: bool) -> Counts:
@@ -36,10 +48,10 @@ def counting(project: Project, *, built: bool) -> Counts:
     ignored = Ignored((*NOISE, *own, *project.dev.ignore, *_made(project.dev.artefact)))
     main = Path(project.manifest.main).as_posix()
 
-    def counts(path: str) -> bool:
+    def counts(path: str, *, gone: bool = False) -> bool:
         if path == main:
             return not built
-        return path == MANIFEST_NAME or not ignored(path)
+        return path == MANIFEST_NAME or not ignored(path, folder=gone)
 
     return counts
 
@@ -56,7 +68,9 @@ async def feed(folder: Path, counts: Counts, changed: MemoryObjectSendStream[lis
     """
 
     def chosen(_change: watchfiles.Change, path: str) -> bool:
-        return counts(Path(os.path.relpath(path, folder)).as_posix())
+        if os.path.isdir(path):  # noqa: PTH112  # called for each file of a build; what is in it counts, if it does
+            return False
+        return counts(Path(os.path.relpath(path, folder)).as_posix(), gone=not os.path.lexists(path))
 
     async for found in watchfiles.awatch(
         folder,
@@ -72,6 +86,21 @@ async def feed(folder: Path, counts: Counts, changed: MemoryObjectSendStream[lis
         else:
             with suppress(anyio.WouldBlock):  # nobody waits
                 changed.send_nowait([])
+
+
+def authored(paths: list[Path], built: tuple[float, float]) -> list[Path]:
+    """Return what the last build has not written itself, as far as that can be told.
+
+    Args:
+        paths: The files; some may be gone.
+        built: When it began and ended, in s since 1970.
+    """
+    began, ended = built
+    return [
+        path
+        for path in paths
+        if path.name not in _LOCK_FILES or not began - _COARSE <= saved_at([path], now=ended + 1) <= ended
+    ]
 
 
 def saved_at(paths: list[Path], *, now: float) -> float:

@@ -90,12 +90,14 @@ class WasmerEngine:
     def __init__(self) -> None:
         self.version = importlib.metadata.version("wasmer")
         self.settings = _fingerprint(self.version)
+        self.quick_settings = None
         self.poisoned = False
         self._store = Store(engines.Universal(Compiler))
         self._stock = fence.Stock()
 
-    def sibling(self) -> "WasmerEngine":
+    def sibling(self, *, quick: bool = False) -> "WasmerEngine":
         """Refuse: what stops a guest would stop its neighbours."""
+        del quick  # there is nothing quicker either
         raise EngineError("a guest can only be stopped with its process, which it must have for itself")
 
     def assemble(self, text: bytes) -> bytes:

@@ -5,6 +5,7 @@ Proposals that plugins do not need are off: each is code in the engine that a ho
 
 import hashlib
 import platform
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -42,15 +43,41 @@ SETTINGS: Final[dict[str, bool | int | str]] = {
     "memory_guard_size": 32 * 1024 * 1024,  # bytes
 }
 
+QUICK: Final[Mapping[str, Mapping[str, bool | int | str]]] = {"x86_64": {"strategy": "winch"}}
+"""What differs where compiling is to be quick, by machine: those where the baseline compiler is supported for code that
+nobody trusts, and has SIMD. Cranelift's own quick register allocator is not supported for such code by its authors."""
+
 FORMAT: Final = 2
 """Of artefacts: what the engine serializes, and what we put behind it."""
 
 
-def build() -> wasmtime.Config:
-    """Return a configuration with `SETTINGS`."""
+_WINCH: Final = 2
+"""``WASMTIME_STRATEGY_WINCH``, for which the public API of the binding has no name."""
+
+
+def settings(*, quick: bool = False) -> Mapping[str, bool | int | str] | None:
+    """Return the settings in force on this machine.
+
+    Args:
+        quick: Those that compile in a fraction of the time, to slower code.
+
+    Returns:
+        Setting → value; None where this machine has no such settings.
+    """
+    if not quick:
+        return SETTINGS
+    different = QUICK.get(platform.machine())
+    return None if different is None else {**SETTINGS, **different}
+
+
+def build(chosen: Mapping[str, bool | int | str] = SETTINGS) -> wasmtime.Config:
+    """Return a configuration with these settings."""
     config = wasmtime.Config()
-    for name, value in SETTINGS.items():
-        setattr(config, name, value)
+    for name, value in chosen.items():
+        if (name, value) == ("strategy", "winch"):
+            _ffi.wasmtime_config_strategy_set(config.ptr(), _WINCH)
+        else:
+            setattr(config, name, value)
     _ffi.wasmtime_config_wasm_compact_imports_set(config.ptr(), 0)
     return config
 
@@ -69,11 +96,12 @@ def version() -> str:
     return f"unknown-{library.st_size}-{library.st_mtime_ns}"
 
 
-def fingerprint(engine_version: str) -> str:
+def fingerprint(engine_version: str, chosen: Mapping[str, bool | int | str] = SETTINGS) -> str:
     """Hash engine version, machine and settings.
 
     Args:
         engine_version: As of `version`.
+        chosen: The settings.
 
     Returns:
         32 hexadecimal digits.
@@ -84,7 +112,7 @@ def fingerprint(engine_version: str) -> str:
             engine_version,
             f"format={FORMAT}",
             platform.machine(),
-            *(f"{k}={v}" for k, v in sorted(SETTINGS.items())),
+            *(f"{k}={v}" for k, v in sorted(chosen.items())),
         )
     )
     return hashlib.sha256(text.encode()).hexdigest()[:32]

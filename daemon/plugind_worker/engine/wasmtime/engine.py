@@ -49,7 +49,16 @@ class WasmtimeModule:
 
 
 class WasmtimeEngine:
-    """Wasmtime with our settings; see `plugind_worker.engine.base.Engine`."""
+    """Wasmtime with our settings; see `plugind_worker.engine.base.Engine`.
+
+    Args:
+        version: Of the engine, where that is known already.
+        bridge: The callback, where there is one already.
+        quick: Compile quickly, to slower code.
+
+    Raises:
+        EngineError: It cannot be quick on this machine.
+    """
 
     name = "wasmtime"
     late_code = False
@@ -57,10 +66,14 @@ class WasmtimeEngine:
     interruptible = True
     poisoned = False
 
-    def __init__(self, *, version: str | None = None, bridge: Bridge | None = None) -> None:
+    def __init__(self, *, version: str | None = None, bridge: Bridge | None = None, quick: bool = False) -> None:
         self.version = config.version() if version is None else version
-        self.settings = config.fingerprint(self.version)
-        self._engine = wasmtime.Engine(config.build())
+        chosen, quicker = config.settings(quick=quick), config.settings(quick=True)
+        if chosen is None:
+            raise EngineError("it has no quick compiler for this machine")
+        self.settings = config.fingerprint(self.version, chosen)
+        self.quick_settings = None if quicker is None else config.fingerprint(self.version, quicker)
+        self._engine = wasmtime.Engine(config.build(chosen))
         self._increment = self._engine.increment_epoch
         self._bridge = Bridge() if bridge is None else bridge
 
@@ -112,9 +125,9 @@ class WasmtimeEngine:
         except (wasmtime.WasmtimeError, OSError, ValueError) as error:
             raise _unloadable(error) from error
 
-    def sibling(self) -> "WasmtimeEngine":
+    def sibling(self, *, quick: bool = False) -> "WasmtimeEngine":
         """Return another engine that shares the callback of this one."""
-        return WasmtimeEngine(version=self.version, bridge=self._bridge)
+        return WasmtimeEngine(version=self.version, bridge=self._bridge, quick=quick)
 
     def prepare(self, imports: Sequence[HostFunction]) -> None:
         """Make the callback that every instance to come will use."""

@@ -1,4 +1,5 @@
 import importlib.metadata
+import platform
 import subprocess
 import sys
 import threading
@@ -358,6 +359,34 @@ def test_artefacts_load_from_a_file_and_damaged_ones_do_not(engine: Engine, tmp_
         path.write_bytes(damaged)
         with path.open("rb") as file, pytest.raises(EngineError):
             engine.load(file.fileno())
+
+
+def test_what_is_compiled_quickly_is_run_by_a_quick_sibling_only(engine: Engine, tmp_path: Path) -> None:
+    if engine.quick_settings is None:
+        pytest.skip("there is no quick compiler for this machine")
+    quick = engine.sibling(quick=True)
+    assert quick.settings == engine.quick_settings == quick.quick_settings
+    assert quick.settings != engine.settings
+    module = quick.compile(quick.assemble(b'(module (func (export "f") (result i32) i32.const 9))'))
+    path = tmp_path / "artefact"
+    path.write_bytes(module.serialize())
+    with path.open("rb") as file:
+        instance = quick.instantiate(
+            quick.load(file.fileno()), [], limits=Limits(memory_bytes=1 << 20, table_elements=10)
+        )
+        assert function(instance, "f")() == (9,)
+        instance.close()
+        with pytest.raises(EngineError, match="Winch"):
+            engine.load(file.fileno())
+
+
+def test_machines_without_a_quick_compiler_for_untrusted_code_have_none(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    assert engine.sibling().quick_settings is None
+    with pytest.raises(EngineError, match="no quick compiler"):
+        engine.sibling(quick=True)
 
 
 _SIBLINGS = """
