@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Iterator
 from typing import Any, Final
 
-from plugind_protocol.host import HOST_METHODS, MODULES, events
+from plugind_protocol.host import MODULES, events, sdks
 from plugind_protocol.host.document import document
 from plugind_protocol.table import HostMethod
 
@@ -19,9 +19,6 @@ _HEAD: Final = """\
 import { call } from "./host";
 import { Json } from "./json";
 """
-
-BY_HAND: Final = frozenset({"effects.register", "events.on", "events.off", "events.emit"})
-"""Calls that the SDK writes by hand, because they keep a handler or an effect on the guest's side."""
 
 _TYPES: Final = {"string": "string", "number": "f64", "integer": "i64", "boolean": "bool"}
 
@@ -35,8 +32,9 @@ def source() -> str:
 
 def _namespace(module: Any, definitions: dict[str, Any]) -> str:
     about = " ".join((inspect.getdoc(module) or "").split()).replace("``", "`")
-    rows = [row for row in HOST_METHODS.values() if row.namespace == module.NAMESPACE and row.name not in BY_HAND]
-    methods = "\n".join(line for row in rows for line in _method(row, definitions[row.params.__name__]))
+    methods = "\n".join(
+        line for row in sdks.generated(module) for line in _method(row, definitions[row.params.__name__])
+    )
     return f"/** {about} */\nexport namespace {module.NAMESPACE} {{\n{methods.rstrip()}\n}}\n"
 
 
@@ -46,9 +44,8 @@ def _method(row: HostMethod, schema: dict[str, Any]) -> Iterator[str]:
     optional = [name for name in properties if name not in required]
     arguments = [f"{name}: {_type(properties[name])}" for name in required]
     arguments += ["more: Json = Json.object()"] if optional else []
-    permission = "Needs no permission." if row.permission is None else f"Permission: `{row.permission}`."
     yield "  /**"
-    yield f"   * {_prose(row.summary)} {permission}"
+    yield f"   * {_prose(row.summary)} {sdks.permission(row)}"
     for name in required:
         yield from _tag(name, properties[name])
     if optional:

@@ -3,11 +3,9 @@
 import inspect
 import json
 import re
-from types import NoneType
 from typing import Any, Final
 
-from plugind_protocol import errors
-from plugind_protocol.host import HOST_METHODS, MODULES, events
+from plugind_protocol.host import HOST_METHODS, MODULES, sdks
 from plugind_protocol.host.document import document
 from plugind_protocol.table import HostMethod
 
@@ -29,9 +27,6 @@ fn yes() -> bool {
 }
 """
 
-BY_HAND: Final = frozenset({"effects.register", "events.on", "events.off", "events.emit"})
-"""Calls that the SDK writes by hand, because they keep a handler or a processor on the guest's side."""
-
 _MOST_ARGUMENTS: Final = 3
 _KEYWORDS: Final = frozenset({"type", "move", "ref", "in", "use", "where"})
 _INTEGER_32: Final = 2**32
@@ -42,12 +37,9 @@ def source() -> str:
     """Return the text of the Rust module."""
     schema = document()
     definitions: dict[str, Any] = schema["$defs"]
-    asked = _reached(definitions, [row.params.__name__ for row in HOST_METHODS.values()])
-    answered = _reached(
-        definitions, [row.result.__name__ for row in HOST_METHODS.values() if row.result not in (None, NoneType)]
-    )
-    answered |= _reached(definitions, [events.Event.__name__])
-    shown = answered | _reached(definitions, _in_signatures(definitions))
+    asked = sdks.reached(definitions, sdks.params())
+    answered = sdks.reached(definitions, sdks.answers())
+    shown = answered | sdks.reached(definitions, _in_signatures(definitions))
     parts = [_HEAD, _codes()]
     parts += [_namespace(module, definitions) for module in MODULES]
     parts += [
@@ -103,33 +95,15 @@ def _examples() -> str:
 def _in_signatures(definitions: dict[str, Any]) -> list[str]:
     """Return the types that calls take as arguments; params that are taken apart are nobody's business."""
     names: list[str] = []
-    for row in HOST_METHODS.values():
-        name = row.params.__name__
-        if row.name in BY_HAND:
-            continue
-        if _taken_apart(definitions[name]):
-            names += re.findall(r"#/\$defs/(\w+)", str(definitions[name]))
-        else:
-            names.append(name)
+    for name in (row.params.__name__ for module in MODULES for row in sdks.generated(module)):
+        names += sdks.referred(definitions[name]) if _taken_apart(definitions[name]) else [name]
     return names
-
-
-def _reached(definitions: dict[str, Any], names: list[str]) -> set[str]:
-    """Return types and those they are made of."""
-    reached: set[str] = set()
-    while names:
-        name = names.pop()
-        if name not in reached:
-            reached.add(name)
-            names += re.findall(r"#/\$defs/(\w+)", str(definitions[name]))
-    return reached
 
 
 def _codes() -> str:
     lines = ["/// Codes of errors that the host answers, by [`Error::code`](crate::Error::code).", "pub mod codes {"]
-    for code, cls in sorted(errors.BY_CODE.items(), reverse=True):
-        about = (inspect.getdoc(cls) or "").partition("\n")[0]
-        lines += [f"    /// {_prose(about)}", f"    pub const {_snake(cls.__name__).upper()}: i32 = {code};"]
+    for code, name, about in sdks.codes():
+        lines += [f"    /// {about}", f"    pub const {_snake(name).upper()}: i32 = {code};"]
     return "\n".join([*lines, "}", ""])
 
 
@@ -137,24 +111,21 @@ def _namespace(module: Any, definitions: dict[str, Any]) -> str:
     about = (inspect.getdoc(module) or "").strip()
     title = module.NAMESPACE.capitalize()
     lines = [*_doc(about), "#[derive(Clone, Copy, Debug)]", "#[non_exhaustive]", f"pub struct {title};", ""]
-    rows = [row for row in HOST_METHODS.values() if row.namespace == module.NAMESPACE and row.name not in BY_HAND]
-    if rows:
+    if rows := sdks.generated(module):
         lines += [f"impl {title} {{", "\n\n".join(_method(row, definitions) for row in rows), "}", ""]
     return "\n".join(lines)
 
 
 def _method(row: HostMethod, definitions: dict[str, Any]) -> str:
     name = _snake(row.name.partition(".")[2])
-    permission = "Needs no permission." if row.permission is None else f"Permission: `{row.permission}`."
     params = definitions[row.params.__name__]
     arguments, value = _arguments(row.params.__name__, params)
-    null = row.result in (None, NoneType)
-    result = "()" if null else row.result.__name__
-    function = "call_null" if null else "call"
+    result = sdks.result(row)
+    function = "call_null" if result is None else "call"
     return "\n".join(
         [
-            *_doc(f"{row.summary}\n\n`{row.name}`. {permission}", "    "),
-            f"    pub async fn {name}(&self{arguments}) -> Result<{result}> {{",
+            *_doc(f"{row.summary}\n\n`{row.name}`. {sdks.permission(row)}", "    "),
+            f"    pub async fn {name}(&self{arguments}) -> Result<{result or '()'}> {{",
             f'        {function}("{row.name}", &{value}).await',
             "    }",
         ]
@@ -328,12 +299,7 @@ def _defaults(name: str, definitions: dict[str, Any]) -> bool:
 
 
 def _doc(text: str, indent: str = "") -> list[str]:
-    return [f"{indent}/// {line}".rstrip() for line in _prose(text).splitlines()]
-
-
-def _prose(text: str) -> str:
-    """Return text of docstrings as that of rustdoc, without links to pages that it does not have."""
-    return re.sub(r"\[([^]]*)\]\(\w+\.md\)", r"\1", text.replace("``", "`"))
+    return [f"{indent}/// {line}".rstrip() for line in sdks.prose(text).splitlines()]
 
 
 def _snake(name: str) -> str:

@@ -1,13 +1,11 @@
 """TypeScript types of the host API, made from the table: ``sdk/typescript/src/generated.ts``."""
 
-import inspect
 import json
 import re
-from types import NoneType
 from typing import Any, Final
 
-from plugind_protocol import errors, manifest_schema
-from plugind_protocol.host import HOST_METHODS, events
+from plugind_protocol import manifest_schema
+from plugind_protocol.host import HOST_METHODS, sdks
 from plugind_protocol.host.document import document
 from plugind_protocol.permissions import NAMES
 
@@ -19,23 +17,11 @@ _LINE: Final = 116
 def source() -> str:
     """Return the text of the TypeScript module."""
     definitions: dict[str, Any] = document()["$defs"]
-    names = [row.params.__name__ for row in HOST_METHODS.values()] + [events.Event.__name__]
-    names += [row.result.__name__ for row in HOST_METHODS.values() if row.result not in (None, NoneType)]
+    names = sdks.reached(definitions, sdks.params() + sdks.answers())
     parts = [_HEAD, _permissions(), _errors(), _methods()]
-    parts += [_interface(name, definitions[name]) for name in sorted(_reached(definitions, names)) if name != "Empty"]
+    parts += [_interface(name, definitions[name]) for name in sorted(names) if name != "Empty"]
     parts.append(_manifest())
     return "\n".join(parts)
-
-
-def _reached(definitions: dict[str, Any], names: list[str]) -> set[str]:
-    """Return types and those they are made of."""
-    reached: set[str] = set()
-    while names:
-        name = names.pop()
-        if name not in reached:
-            reached.add(name)
-            names += re.findall(r"#/\$defs/(\w+)", str(definitions[name]))
-    return reached
 
 
 def _permissions() -> str:
@@ -46,9 +32,8 @@ def _permissions() -> str:
 def _errors() -> str:
     """Return the codes of errors, by kind."""
     lines = ["/** Codes of errors that the host answers, by kind. */", "export const ERROR_CODES = {"]
-    for code, cls in sorted(errors.BY_CODE.items(), reverse=True):
-        about = (inspect.getdoc(cls) or "").partition("\n")[0]
-        lines += [f"  /** {_prose(about)} */", f"  {cls.__name__}: {code},"]
+    for code, name, about in sdks.codes():
+        lines += [f"  /** {_prose(about)} */", f"  {name}: {code},"]
     lines += [
         "} as const;",
         "",
@@ -62,10 +47,9 @@ def _methods() -> str:
     """Return the table itself: params, result and permission of each method."""
     lines = ["/** Params and result of every host method. */", "export interface HostMethods {"]
     for row in HOST_METHODS.values():
-        permission = "Needs no permission." if row.permission is None else f"Permission: `{row.permission}`."
-        result = "null" if row.result in (None, NoneType) else row.result.__name__
+        result = sdks.result(row) or "null"
         params = row.params.__name__ if row.params.__name__ != "Empty" else "Record<string, never>"
-        lines += _doc(f"{row.summary} {permission}", "  ")
+        lines += _doc(f"{row.summary} {sdks.permission(row)}", "  ")
         lines.append(f"  {json.dumps(row.name)}: {{ params: {params}; result: {result} }};")
     names = ", ".join(json.dumps(name) for name in HOST_METHODS)
     lines += ["}", "", "/** Names of all host methods. */"]
@@ -133,4 +117,4 @@ def _doc(text: str, indent: str = "") -> list[str]:
 
 def _prose(text: str) -> str:
     """Return text of docstrings as that of TSDoc."""
-    return re.sub(r"\[([^]]*)\]\(\w+\.md\)", r"\1", text.replace("``", "`")).replace("*/", "* /")
+    return sdks.prose(text).replace("*/", "* /")
