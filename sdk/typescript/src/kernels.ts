@@ -1,21 +1,16 @@
 /** What the runtime does to pixels, for tests under Node: the same results, at the speed of a script. */
 
+import type { Host } from "./host";
+
 const RGBA32F = 2;
 
-export function mapChannels(
-  input: ArrayBuffer,
-  output: ArrayBuffer,
-  width: number,
-  height: number,
-  stride: number,
-  ...tables: [Uint8Array, Uint8Array, Uint8Array, Uint8Array]
-): void {
+export const mapChannels: Host["mapChannels"] = (input, output, width, height, stride, ...tables) => {
   for (let y = 0; y < height; y++) {
     const from = new Uint8Array(input, y * stride, width * 4);
     const to = new Uint8Array(output, y * stride, width * 4);
     for (let at = 0; at < to.length; at++) to[at] = tables[at % 4]![from[at]!]!;
   }
-}
+};
 
 /** Convolve rows, and turn columns into rows, so that the same again does the other direction. */
 function turned(from: Float32Array, width: number, height: number, weights: ArrayLike<number>): Float32Array {
@@ -37,15 +32,7 @@ function turned(from: Float32Array, width: number, height: number, weights: Arra
   return to;
 }
 
-export function convolve(
-  input: ArrayBuffer,
-  output: ArrayBuffer,
-  width: number,
-  height: number,
-  stride: number,
-  format: number,
-  weights: ArrayLike<number>,
-): void {
+export const convolve: Host["convolve"] = (input, output, width, height, stride, format, weights) => {
   if (weights.length % 2 === 0) throw new RangeError("there must be an odd number of weights");
   const row = (buffer: ArrayBuffer, y: number) =>
     format === RGBA32F
@@ -55,4 +42,4 @@ export function convolve(
   for (let y = 0; y < height; y++) pixels.set(row(input, y), y * width * 4);
   const done = turned(turned(pixels, width, height, weights), height, width, weights);
   for (let y = 0; y < height; y++) row(output, y).set(done.subarray(y * width * 4, (y + 1) * width * 4));
-}
+};

@@ -1,9 +1,9 @@
-/** What the runtime's C side offers to this side. */
-export interface Natives {
+import type { Host } from "../../src/host";
+
+/** What the runtime's C side offers to this side: the pixel work of the host as it is, and what the host is made of. */
+export interface Natives extends Pick<Host, "call" | "mapChannels" | "convolve"> {
   /** Print: 0 trace … 4 error. */
   log(level: number, text: string): void;
-  /** Ask the host; its error object is thrown. */
-  call(method: string, params: unknown): unknown;
   encode(text: string): Uint8Array;
   /** Undefined where `fatal` and not well-formed. */
   decode(bytes: Uint8Array, fatal: boolean): string | undefined;
@@ -19,25 +19,6 @@ export interface Natives {
   settled(promise: unknown): [boolean, unknown] | undefined;
   /** Run one of our own scripts, and return what it makes. */
   run(script: string): unknown;
-  /** Look each byte of RGBA8 pixels up in a table of 256, one table a channel. */
-  mapChannels(
-    input: ArrayBuffer,
-    output: ArrayBuffer,
-    width: number,
-    height: number,
-    stride: number,
-    ...tables: [Uint8Array, Uint8Array, Uint8Array, Uint8Array]
-  ): void;
-  /** Convolve rows and columns with the same weights; edges repeated, alpha as it is. */
-  convolve(
-    input: ArrayBuffer,
-    output: ArrayBuffer,
-    width: number,
-    height: number,
-    stride: number,
-    format: number,
-    weights: ArrayLike<number>,
-  ): void;
   /** Offer a module: each property of the object is an export. */
   offer(name: string, exports: object): void;
 }
