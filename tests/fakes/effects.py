@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from tests.fakes.peer import Link, Peer
+from tests.fakes.peer import LATER, Link, Peer
 
 from plugind_client import FrameBuffers
 from plugind_protocol import methods as m
@@ -59,6 +59,8 @@ class ScriptedEffects:
         self.degraded: dict[int, m.Degraded] = {}
         """Number of the ``effects.process`` → what was done in place of it; the output gets the level 50."""
         self.on_process: Callable[[int], None] = lambda _number: None
+        self.unanswered: range = range(0)
+        """Numbers of the ``effects.process`` that get no answer."""
         peer.scripts |= {
             "effects.list": self._list,
             "frames.open": self._open,
@@ -109,6 +111,8 @@ class ScriptedEffects:
         number = len(self.processed)
         self.processed.append(params)
         self.on_process(number)
+        if number in self.unanswered:
+            return LATER
         frame = params["frame"]
         with FrameBuffers(self.windows[frame["windowId"]]) as buffers:
             output = buffers.array(frame["output"])

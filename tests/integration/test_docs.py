@@ -69,6 +69,7 @@ def folder(daemon: Daemon, tmp_path: Path) -> Iterator[Path]:
             client.uninstall(plugin.plugin_id, force=True)
 
 
+@pytest.mark.timeout(300)  # as many commands as the page has, each a process, on a machine that has other things to do
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_examples_run(page: Path, daemon: Daemon, folder: Path) -> None:
     for block in blocks(page):

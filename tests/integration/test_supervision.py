@@ -188,7 +188,7 @@ async def test_a_stopped_worker_is_killed_at_the_deadline(client: AsyncClient, p
     at_once = expect("a stopped call takes its worker with it")
     with pytest.raises(errors.Timeout, match="stops no guest" if at_once else "killed"):
         await client.call_plugin("probe", "echo", timeout_ms=50)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 25  # the deadline of a call that names none is 30
     await until(lambda: not alive(pid))
     assert await client.call_plugin("probe", "echo", args=1) == 1
 

@@ -11,10 +11,11 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.harness.waiting import until
 
 from plugind.pace import Pace
 from plugind.policy.plan import LaunchPlan
-from plugind.supervisor.long_runs import LOOK_SECONDS, LongRuns
+from plugind.supervisor.long_runs import LongRuns
 from plugind.supervisor.meter import Meter
 from plugind.supervisor.verdict import Verdict
 from plugind.supervisor.worker import Worker
@@ -550,7 +551,6 @@ async def test_nothing_is_left_of_a_worker_that_is_gone() -> None:
     gc.disable()  # which looks through everything so seldom that hundreds of workers' last calls would pile up
     try:
         gone = await _crash_one()
-        await asyncio.sleep(3 * LOOK_SECONDS)  # who looks for long runs forgets it
-        assert gone() is None
+        await until(lambda: gone() is None)  # as soon as who looks for long runs has looked
     finally:
         gc.enable()

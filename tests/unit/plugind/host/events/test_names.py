@@ -85,7 +85,7 @@ def test_matching_is_as_defined(pattern: list[str], parts: list[str]) -> None:
 def test_no_pattern_takes_long() -> None:
     pattern = names.parse(".".join(["**", "a"] * 4))
     name = ".".join("a" * 7 + "b")
-    began = time.perf_counter()
+    began = time.thread_time()
     for _ in range(1000):
         assert not names.matches(pattern, None, name)
-    assert time.perf_counter() - began < 1
+    assert time.thread_time() - began < 1
