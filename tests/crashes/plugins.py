@@ -220,12 +220,6 @@ async def uninstall_what_runs(daemon: FakeDaemon, _folder: Path) -> None:
     await daemon.catalog.uninstall("p")
 
 
-async def uninstall_and_install(daemon: FakeDaemon, folder: Path) -> None:
-    await daemon.catalog.uninstall("q")
-    await daemon.catalog.uninstall("p")
-    await several(daemon, folder)
-
-
 async def disable(daemon: FakeDaemon, _folder: Path) -> None:
     await daemon.catalog.change("p", lambda record: replace(record, enabled=False))
 

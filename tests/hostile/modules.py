@@ -7,7 +7,6 @@ from tests.fakes import wasm as w
 
 EXPORT = b"\1\1f\0\0"
 """The first function under the name ``f``, so that a module has something to call."""
-INDIRECT_TABLE = b"\1\x70\0\1"
 
 
 class Case(NamedTuple):

@@ -19,7 +19,7 @@ from tests.harness.waiting import until
 
 from plugind_client import AsyncClient, FrameBuffers
 from plugind_protocol import errors
-from plugind_protocol.capsule import SCHEMA, Capsule, decode
+from plugind_protocol.capsule import SCHEMA, decode
 from plugind_protocol.methods import CapsuleFile, FrameRef, LimitChanges
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
@@ -42,16 +42,6 @@ async def computing(client: AsyncClient, plugin_id: str) -> int:
 
 async def ids(client: AsyncClient, plugin_id: str) -> set[str]:
     return {head.id for head in await client.capsules_list(plugin_id)}
-
-
-async def next_after(client: AsyncClient, plugin_id: str, known: set[str]) -> Capsule:
-    """Wait for a capsule that is not one of those known."""
-
-    async def more() -> set[str]:
-        return await ids(client, plugin_id) - known
-
-    new = await until(more)
-    return (await client.capsules_get(new.pop())).capsule
 
 
 async def of(client: AsyncClient, error: errors.PlugindError) -> CapsuleFile:

@@ -101,8 +101,8 @@ async def _develop(session: _Session, options: Options) -> None:
             tasks.start_soon(feed, options.folder, rounds.counts, changed)
             await anyio.lowlevel.checkpoint()  # it watches from here on: nothing falls between
             await _go_round(rounds, options, show, changes_of)
-        except Exception as exc:
-            failure = exc  # raised again below, outside: a task group would wrap it
+        except Exception as exc:  # raised again below, outside: a task group would wrap it
+            failure = exc
         finally:
             await _leave(client, rounds, keep=session.keep)
         tasks.cancel_scope.cancel()

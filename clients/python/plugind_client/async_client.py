@@ -95,8 +95,8 @@ class AsyncClient(Calls):
                 yield cls(link)
             except anyio.get_cancelled_exc_class():
                 raise
-            except BaseException as exc:
-                failure = exc  # raised again below, outside: a task group would wrap it
+            except BaseException as exc:  # raised again below, outside: a task group would wrap it
+                failure = exc
             finally:
                 await link.close()
             tasks.cancel_scope.cancel()

@@ -50,7 +50,7 @@ async def answer(handlers: Mapping[str, Handler], request: envelope.Message) -> 
         return envelope.encode_result(request_id, await find(handlers, method)(method, params))
     except PlugindError as exc:
         return envelope.encode_error(request_id, exc.to_object())
-    except Exception as exc:
+    except Exception as exc:  # whatever a handler does, the daemon gets an answer
         _log.exception("handler of %s failed", method)
         error = InternalError(f"The client failed to answer {method!r}: {type(exc).__name__}", hint="See its log.")
         return envelope.encode_error(request_id, error.to_object())

@@ -2,12 +2,9 @@
 
 import threading
 from collections.abc import Callable
-from typing import Final
 
 from plugind.policy import limits
 from plugind_protocol.errors import TooLarge
-
-RESOURCE: Final = "storageBytes"
 
 
 class Allowance:

@@ -193,7 +193,7 @@ class _Rendering:
             async def guarded(work: Callable[..., Awaitable[None]], *args: Any) -> None:
                 try:
                     await work(*args)
-                except Exception as exc:
+                except Exception as exc:  # raised by who waits for all, the first of them
                     self._failures.append(exc)
                     tasks.cancel_scope.cancel()
 

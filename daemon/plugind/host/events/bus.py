@@ -59,7 +59,6 @@ class Counts(msgspec.Struct):
     delivered: int = 0
     dropped: int = 0
     """Events that it did not hear of, since they came too fast or its call failed."""
-    emitted: int = 0
 
 
 class EventBus:
@@ -113,7 +112,6 @@ class EventBus:
         _checked(params.name, params.payload, plugin_id=caller.plugin_id)
         hops = self._hops(caller)
         self._admit(caller, len(params.payload))
-        self._count(caller.plugin_id).emitted += 1
         # A copy: what was decoded would keep the whole message, blanks and all.
         event = Waiting(params.name, params.payload.copy(), caller.plugin_id, hops)
         for plugin_id, listener in self._listeners.items():

@@ -106,7 +106,7 @@ class WasmerEngine:
             return bytes(wat2wasm(text.decode()))
         except UnicodeDecodeError as error:
             raise EngineError(f"it is not UTF-8: {error.reason} at byte {error.start}") from error
-        except BaseException as error:
+        except BaseException as error:  # a panic of the engine is no Exception
             raise self._refusal(error) from error
 
     def compile(self, wasm: bytes) -> WasmerModule:
@@ -120,7 +120,7 @@ class WasmerEngine:
             return WasmerModule(RawModule(self._store, rewritten), changes)
         except EngineError:
             raise
-        except BaseException as error:
+        except BaseException as error:  # a panic of the engine is no Exception
             raise self._refusal(error) from error
 
     def load(self, descriptor: int) -> WasmerModule:
@@ -138,7 +138,7 @@ class WasmerEngine:
             return WasmerModule(RawModule.deserialize(self._store, data[start:]), _decoder.decode(data[head:start]))
         except msgspec.DecodeError as error:
             raise EngineError(f"the artefact is damaged: {error}") from error
-        except BaseException as error:
+        except BaseException as error:  # a panic of the engine is no Exception
             raise self._refusal(error) from error
 
     def prepare(self, imports: Sequence[HostFunction]) -> None:

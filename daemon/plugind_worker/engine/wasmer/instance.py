@@ -91,7 +91,7 @@ class WasmerInstance(Bounded):
             offered.setdefault(space, {})[name] = self._memory.raw
         try:
             self._exports = {name: item for name, item in RawInstance(module, offered).exports}  # noqa: C416  # it has no keys()
-        except BaseException as error:
+        except BaseException as error:  # a panic of the engine is no Exception
             raise self._meaning(error) from error
         if run:
             self._bind(self._exports[rewrite.START], Signature((), ()))()

@@ -63,8 +63,6 @@ def _entry(name: str, result: type[Any] | None, *arguments: type[Any]) -> Callab
     return function
 
 
-load_file: Final = _entry("wasmtime_module_deserialize_file", _ADDRESS, _ADDRESS, ctypes.c_char_p, _ADDRESS)
-"""``(engine, path, module out) -> error or None``."""
 list_imports: Final = _entry("wasmtime_module_imports", None, _ADDRESS, _ADDRESS)
 """``(module, vector out)``: a vector of import types, to be given back by `free_imports`."""
 free_imports: Final = _entry("wasm_importtype_vec_delete", None, _ADDRESS)

@@ -14,8 +14,6 @@ from plugind.registry.schema import MIGRATIONS
 from plugind.registry.statefile import StateFile
 from plugind.registry.store import PackageStore
 
-NEW = Path("state.db")
-
 
 def package(store: PackageStore, source: Path, version: str, name: str = "p") -> str:
     source.mkdir()

@@ -122,7 +122,6 @@ async def test_order_is_kept_while_it_is_busy(plugins: Plugins) -> None:
     await plugins.settle()
     assert plugins.names("a") == [name for number in range(100) for name in (f"b/e{number}", f"p{number}")]
     assert plugins.bus.counts("a").delivered == 200
-    assert plugins.bus.counts("b").emitted == 100
 
 
 @pytest.mark.threat("Events", "event flood")
