@@ -5,16 +5,14 @@
 share a folder.
 """
 
-import os
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 import pytest
+from tests.harness import documents
 from tests.harness.daemon import ROOT, Daemon
 
 from pluginctl.app import COMMANDS
@@ -28,34 +26,13 @@ from plugind_worker.lockdown import LAYERS
 
 pytestmark = pytest.mark.process
 
-_BLOCK = re.compile(
-    r"^(?:<!-- file: (?P<file>\S+) -->\n)?```(?P<kind>\w+)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE
-)
-_COMMAND = re.compile(r"^\$ (?P<command>.*)\n(?P<output>(?:(?!\$ ).*\n)*)", re.MULTILINE)
 _RUN = ("console", "python", "toml")
-
-
-class Block(NamedTuple):
-    """A fenced block of a page."""
-
-    kind: str
-    text: str
-    file: str | None
-    line: int
-
-
-def blocks(page: Path) -> list[Block]:
-    text = page.read_text()
-    return [
-        Block(found["kind"], found["text"], found["file"], text.count("\n", 0, found.start()) + 1)
-        for found in _BLOCK.finditer(text)
-    ]
 
 
 PAGES = [
     page
     for page in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
-    if any(block.kind in _RUN for block in blocks(page))
+    if any(block.kind in _RUN for block in documents.blocks(page))
 ]
 
 
@@ -72,47 +49,22 @@ def folder(daemon: Daemon, tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.timeout(300)  # as many commands as the page has, each a process, on a machine that has other things to do
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_examples_run(page: Path, daemon: Daemon, folder: Path) -> None:
-    for block in blocks(page):
+    for block in documents.blocks(page):
         where = f"{page.name}:{block.line}"
         if block.file is not None:
-            path = folder / block.file
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(block.text)
+            documents.write(block, folder)
         elif block.kind == "python":
-            done = run([sys.executable, "-"], block.text, folder, daemon)
+            done = documents.run([sys.executable, "-"], block.text, folder, daemon)
             assert done.returncode == 0, f"{where}\n{done.stdout}{done.stderr}"
         elif block.kind == "console":
-            for command, output in _COMMAND.findall(block.text):
-                done = run(["bash", "-c", command], "", folder, daemon)
+            for command, output in documents.commands(block.text):
+                done = documents.run(["bash", "-c", command], "", folder, daemon)
                 assert done.returncode == 0, f"{where}: {command}\n{done.stdout}{done.stderr}"
-                assert shows(output, done.stdout), f"{where}: {command}\n{done.stdout}{done.stderr}"
+                assert documents.shows(output, done.stdout), f"{where}: {command}\n{done.stdout}{done.stderr}"
         elif block.kind == "toml":
             path = folder / "plugind.toml"
             path.write_text(block.text)
             load({"config": path}, {})
-
-
-def run(command: list[str], text: str, folder: Path, daemon: Daemon) -> "subprocess.CompletedProcess[str]":
-    binaries = Path(sys.executable).parent
-    environment = {
-        **os.environ,
-        "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}",
-        "PLUGIND_SOCKET": str(daemon.socket),
-        "COLUMNS": "120",
-    }
-    return subprocess.run(
-        command, input=text, cwd=folder, env=environment, capture_output=True, text=True, timeout=50, check=False
-    )
-
-
-def shows(expected: str, output: str) -> bool:
-    """Whether the output is what a page shows, blanks at the ends of lines and around it left out."""
-
-    def trimmed(text: str) -> str:
-        return "\n".join(line.rstrip() for line in text.strip().splitlines() if line.strip("─ "))
-
-    pattern = re.escape(trimmed(expected)).replace("…", ".*")
-    return re.fullmatch(pattern, trimmed(output), re.DOTALL) is not None
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ from typing import Any
 
 import anyio
 import pytest
+from tests.harness.consoles import console
 from tests.harness.daemon import ROOT, Daemon
 from tests.harness.engines import require
 
 from plugind_client import AsyncClient
 from plugind_protocol import errors
-from plugind_protocol.methods import ConsoleMessage
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
 
@@ -33,15 +33,6 @@ def plugin(folder: Path, source: str, **fields: Any) -> str:
 @pytest.fixture
 async def rust(client: AsyncClient) -> str:
     return (await client.install(str(PLUGINS / "extism-rust"), grant="requested")).plugin_id
-
-
-async def console(client: AsyncClient, name: str, wanted: str) -> list[ConsoleMessage]:
-    with anyio.fail_after(10):
-        while True:
-            entries = (await client.console_get(name)).messages
-            if any(wanted in entry.message for entry in entries):
-                return entries
-            await anyio.lowlevel.checkpoint()
 
 
 async def test_a_plugin_by_the_assemblyscript_kit(client: AsyncClient) -> None:

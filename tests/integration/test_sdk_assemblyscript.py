@@ -8,20 +8,20 @@ import re
 import shutil
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import anyio
 import numpy as np
 import pytest
-from tests.harness import sdks
+from tests.harness import documents, sdks
+from tests.harness.consoles import console
 from tests.harness.daemon import ROOT, Daemon
-from tests.integration import test_docs as documents
+from tests.harness.waiting import until
 
 from plugind_client import AsyncClient, FrameBuffers
 from plugind_protocol import errors
-from plugind_protocol.methods import ConsoleMessage, FrameRef
+from plugind_protocol.methods import FrameRef
 
 sys.path.insert(0, str(ROOT / "examples"))
 import reference  # the examples are scripts, not packages
@@ -39,16 +39,6 @@ async def probe(client: AsyncClient) -> str:
     info = await client.install(str(PROBE), grant=["effects.create", "events", "storage", "system.info"])
     await client.console_clear(info.plugin_id)
     return info.plugin_id
-
-
-async def console(client: AsyncClient, plugin: str, wanted: str) -> list[ConsoleMessage]:
-    """The plugin's console, once a line of it has these words."""
-    with anyio.fail_after(10):
-        while True:
-            entries = (await client.console_get(plugin)).messages
-            if any(wanted in entry.message for entry in entries):
-                return entries
-            await anyio.lowlevel.checkpoint()
 
 
 async def test_frames_are_processed_in_the_shared_memory(client: AsyncClient, probe: str) -> None:
@@ -93,21 +83,7 @@ def planes(stride: int, slot: np.ndarray) -> list[np.ndarray]:
 
 async def test_a_stateless_effect_is_run_by_several_workers(client: AsyncClient, probe: str) -> None:
     noise = rng.integers(0, 256, (360, 640, 4), dtype=np.uint8)
-    window = await client.frames_open(probe, width=640, height=360, slots=8)
-    with FrameBuffers(window) as buffers:
-        for slot in range(4):
-            buffers.array(slot)[...] = noise + slot
-        workers = 1
-        with anyio.fail_after(20):
-            while workers < 2:
-                async with anyio.create_task_group() as group:
-                    for slot in range(4):
-                        frame = FrameRef(window_id=window.window_id, input=slot, output=slot + 4)
-                        group.start_soon(partial(client.effects_process, probe, "invert", frame=frame))
-                for slot in range(4):
-                    assert (buffers.array(slot + 4) == reference.invert(noise + slot)).all()
-                (metrics,) = (await client.daemon_metrics()).plugins
-                workers = metrics.workers
+    await sdks.until_several_workers(client, probe, "invert", noise, reference.invert)
 
 
 async def test_errors_of_an_effect_have_their_code_and_words(client: AsyncClient, probe: str) -> None:
@@ -175,9 +151,8 @@ async def test_events_and_hooks(client: AsyncClient, probe: str) -> None:
     await client.activate(probe)
     assert await client.call_plugin(probe, "hooks") == ["load", "activate"]
     await client.events_publish("probe.one", payload={"n": 2})
-    with anyio.fail_after(10):
-        while await client.call_plugin(probe, "heard") != [{"n": 2}]:
-            await anyio.lowlevel.checkpoint()
+    await until(lambda: client.call_plugin(probe, "heard"))
+    assert await client.call_plugin(probe, "heard") == [{"n": 2}]
 
 
 async def test_memory_without_end_is_a_clear_error(client: AsyncClient, probe: str) -> None:
@@ -193,10 +168,7 @@ async def test_the_tutorial_is_what_happens(client: AsyncClient, daemon: Daemon,
     sdks.require(PROBE)  # the toolchain is there
     (tmp_path / "sdk").symlink_to(ROOT / "sdk")
     for block in documents.blocks(page):
-        if block.file is not None:
-            path = tmp_path / block.file
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(block.text)
+        documents.write(block, tmp_path)
     plugin = tmp_path / "film-look"
     (plugin / "node_modules").symlink_to(SDK / "node_modules")  # the versions that are there already
     for command in (["npm", "run", "--silent", "build"], ["npm", "test", "--silent"]):
@@ -205,8 +177,4 @@ async def test_the_tutorial_is_what_happens(client: AsyncClient, daemon: Daemon,
         run = [npm, *command[1:]]
         done = await anyio.run_process(run, cwd=plugin, env=dict(os.environ), check=False, stderr=subprocess.STDOUT)
         assert done.returncode == 0, done.stdout.decode()
-    for text in re.findall(r"<!-- tutorial -->\n```text\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE):
-        for shown, output in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", text, re.MULTILINE):
-            result = await anyio.to_thread.run_sync(documents.run, ["bash", "-c", shown], "", tmp_path, daemon)
-            assert result.returncode == output.startswith("error:"), result.stderr
-            assert documents.shows(output, result.stdout + result.stderr), f"{shown}\n{result.stdout}{result.stderr}"
+    await anyio.to_thread.run_sync(documents.follow_tutorial, page, tmp_path, daemon)

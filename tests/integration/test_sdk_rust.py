@@ -6,20 +6,20 @@ import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import anyio
 import numpy as np
 import pytest
+from tests.harness import documents, sdks
+from tests.harness.consoles import console
 from tests.harness.daemon import ROOT, Daemon
 from tests.harness.waiting import until
-from tests.integration import test_docs as documents
 
-from plugind_client import AsyncClient, FrameBuffers
+from plugind_client import AsyncClient
 from plugind_protocol import errors
-from plugind_protocol.methods import ConsoleMessage, FrameRef
+from plugind_protocol.methods import FrameRef
 
 sys.path.insert(0, str(ROOT / "examples"))
 import reference  # the examples are scripts, not packages
@@ -32,11 +32,8 @@ rng = np.random.default_rng(6)
 
 def built(folder: Path) -> str:
     """Return a plugin's folder, once it is certain that its module was made of the sources as they are."""
-    module = folder / "plugin.wasm"
-    sources = [*folder.glob("src/**/*.rs"), *SDK.glob("timeline-studio-sdk*/src/**/*.rs"), *SDK.glob("**/Cargo.toml")]
-    if not module.exists() or module.stat().st_mtime < max(path.stat().st_mtime for path in sources):
-        pytest.skip("the Rust plugins are not built, or older than their sources: run make sdk-rust")
-    return str(folder)
+    sources = [folder / "src", *SDK.glob("timeline-studio-sdk*/src"), *SDK.glob("**/Cargo.toml")]
+    return sdks.require(folder, sources=sources, made_by="sdk-rust")
 
 
 @pytest.fixture
@@ -46,46 +43,12 @@ async def probe(client: AsyncClient) -> str:
     return info.plugin_id
 
 
-async def console(client: AsyncClient, plugin: str, wanted: str) -> list[ConsoleMessage]:
-    """The plugin's console, once a line of it has these words."""
-
-    async def said() -> list[ConsoleMessage]:
-        entries = (await client.console_get(plugin)).messages
-        return entries if any(wanted in entry.message for entry in entries) else []
-
-    return await until(said)
-
-
-async def process(client: AsyncClient, plugin: str, effect: str, picture: np.ndarray, **params: Any) -> np.ndarray:
-    """Have a frame processed from slot to slot, and in place; both must come out the same."""
-    pixel_format = "RGBA8" if picture.dtype == np.uint8 else "RGBA32F"
-    height, width = picture.shape[:2]
-    window = await client.frames_open(plugin, width=width, height=height, pixel_format=pixel_format, slots=2)
-    with FrameBuffers(window) as buffers:
-        buffers.array(0)[...] = picture
-        frame = FrameRef(window_id=window.window_id, input=0, output=1)
-        await client.effects_process(plugin, effect, frame=frame, params=params)
-        assert (buffers.array(0) == picture).all(), "the input was changed"
-        result = buffers.array(1).copy()
-        frame = FrameRef(window_id=window.window_id, input=0)
-        await client.effects_process(plugin, effect, frame=frame, params=params)
-        assert (buffers.array(0) == result).all(), "in place gives something else"
-    await client.frames_close(window.window_id)
-    return result
-
-
-async def test_the_sample_of_the_specification_blurs(client: AsyncClient) -> None:
+async def test_the_sample_of_the_specification_offers_its_effect_and_hears(client: AsyncClient) -> None:
     plugin = (await client.install(built(SDK / "examples" / "custom-blur"), grant="requested")).plugin_id
     (effect,) = await client.effects_list(plugin)
     assert (effect.effect_id, effect.name, effect.category) == ("custom-blur", "Custom Blur", "Filters")
     (parameter,) = effect.parameters
     assert (parameter.name, parameter.default, parameter.min, parameter.max) == ("radius", 5.0, 0.0, 100.0)
-    for width, height in ((37, 53), (320, 180)):
-        noise = rng.integers(0, 256, (height, width, 4), dtype=np.uint8)
-        blurred = await process(client, plugin, "custom-blur", noise, radius=6.0)
-        assert np.abs(blurred.astype(int) - reference.blur(noise, radius=6.0).astype(int)).max() <= 1
-    light = rng.random((18, 33, 4), dtype=np.float32)
-    assert np.abs(await process(client, plugin, "custom-blur", light) - reference.blur(light)).max() <= 1e-4
     await client.events_publish("timeline.clip_selected", payload={"clipId": "c1"})
     entries = await console(client, plugin, "Clip selected")
     assert "Event" in entries[-1].message
@@ -108,10 +71,7 @@ async def test_the_tutorial_is_what_happens(client: AsyncClient, daemon: Daemon,
     built(SDK / "probe")  # the toolchain is there
     (tmp_path / "sdk").symlink_to(ROOT / "sdk")
     for block in documents.blocks(page):
-        if block.file is not None:
-            path = tmp_path / block.file
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(block.text)
+        documents.write(block, tmp_path)
     plugin = tmp_path / "film-look"
     shutil.copy(SDK / "Cargo.lock", plugin)  # the versions that are there already
     environment = {**os.environ, "CARGO_TARGET_DIR": str(SDK / "target"), "CARGO_NET_OFFLINE": "true"}
@@ -119,37 +79,19 @@ async def test_the_tutorial_is_what_happens(client: AsyncClient, daemon: Daemon,
         done = await anyio.run_process(command, cwd=plugin, env=environment, check=False, stderr=subprocess.STDOUT)
         assert done.returncode == 0, done.stdout.decode()
         assert words in done.stdout
-    for text in re.findall(r"<!-- tutorial -->\n```text\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE):
-        for command, output in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", text, re.MULTILINE):
-            shown = await anyio.to_thread.run_sync(documents.run, ["bash", "-c", command], "", tmp_path, daemon)
-            assert shown.returncode == output.startswith("error:"), shown.stderr
-            assert documents.shows(output, shown.stdout + shown.stderr), f"{command}\n{shown.stdout}{shown.stderr}"
+    await anyio.to_thread.run_sync(documents.follow_tutorial, page, tmp_path, daemon)
 
 
 async def test_pixels_are_inverted(client: AsyncClient, probe: str) -> None:
     noise = rng.integers(0, 256, (180, 321, 4), dtype=np.uint8)
-    assert (await process(client, probe, "invert", noise) == reference.invert(noise)).all()
+    assert (await sdks.process(client, probe, "invert", noise) == reference.invert(noise)).all()
 
 
 async def test_a_stateless_effect_is_run_by_several_workers(client: AsyncClient, probe: str) -> None:
     parallel = {effect.effect_id: effect.parallel for effect in await client.effects_list(probe)}
     assert parallel == {"invert": True, "keeper": False, "choosy": False}
     noise = rng.integers(0, 256, (360, 640, 4), dtype=np.uint8)
-    window = await client.frames_open(probe, width=640, height=360, slots=8)
-    with FrameBuffers(window) as buffers:
-        for slot in range(4):
-            buffers.array(slot)[...] = noise + slot
-        workers = 1
-        with anyio.fail_after(20):
-            while workers < 2:
-                async with anyio.create_task_group() as group:
-                    for slot in range(4):
-                        frame = FrameRef(window_id=window.window_id, input=slot, output=slot + 4)
-                        group.start_soon(partial(client.effects_process, probe, "invert", frame=frame))
-                for slot in range(4):
-                    assert (buffers.array(slot + 4) == reference.invert(noise + slot)).all()
-                (metrics,) = (await client.daemon_metrics()).plugins
-                workers = metrics.workers
+    await sdks.until_several_workers(client, probe, "invert", noise, reference.invert)
 
 
 async def test_errors_of_an_effect_have_their_code_and_words(client: AsyncClient, probe: str) -> None:

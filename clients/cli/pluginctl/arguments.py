@@ -1,41 +1,34 @@
-"""Types of arguments: plugin and effect ids that complete from the daemon, and JSON."""
+"""Types of arguments: texts that shells complete, such as plugin and effect ids of the daemon, and JSON."""
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from typing import Any, Final, TypeVar
 
 import click
 import msgspec
 from click.shell_completion import CompletionItem
 
-from plugind_client import Client, Disconnected, UnexpectedAnswer
-from plugind_protocol.errors import PlugindError
+from pluginctl.failure import EXPECTED
+from plugind_client import Client
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 STDIN: Final = "-"
 
 
-class PluginId(click.types.StringParamType):
-    """A plugin's id."""
+class Completed(click.types.StringParamType):
+    """A text that shells complete.
 
-    name = "plugin"
+    Args:
+        name: What it is.
+        offers: Returns what there is, each with a few words; may fail as commands do.
+    """
 
-    def shell_complete(
-        self,
-        ctx: click.Context,
-        param: click.Parameter,  # noqa: ARG002 - click's signature
-        incomplete: str,
-    ) -> list[CompletionItem]:
-        """Offer the ids of the installed plugins."""
-        return _complete(ctx, incomplete, lambda client: [(p.plugin_id, p.state) for p in client.list_plugins()])
-
-
-class EffectId(click.types.StringParamType):
-    """An effect's id; its plugin comes before it on the line."""
-
-    name = "effect"
+    def __init__(self, name: str, offers: Callable[[click.Context], Iterable[tuple[str, str]]]) -> None:
+        self.name = name
+        self._offers = offers
 
     def shell_complete(
         self,
@@ -43,9 +36,33 @@ class EffectId(click.types.StringParamType):
         param: click.Parameter,  # noqa: ARG002 - click's signature
         incomplete: str,
     ) -> list[CompletionItem]:
-        """Offer the effects of the plugin named before, which this may activate."""
-        plugin = ctx.params.get("plugin")
-        return _complete(ctx, incomplete, lambda client: [(e.effect_id, e.name) for e in client.effects_list(plugin)])
+        """Offer what begins with what is there."""
+        try:
+            found = self._offers(ctx)
+        except EXPECTED:
+            return []  # a shell that completes has no place for errors
+        return [CompletionItem(value, help=words) for value, words in found if value.startswith(incomplete)]
+
+
+def _connected(ctx: click.Context) -> AbstractContextManager[Client]:
+    return Client.connect(ctx.find_root().params.get("socket"), name="pluginctl-completion")
+
+
+def plugin_ids(ctx: click.Context) -> list[tuple[str, str]]:
+    """Return the ids of the installed plugins, with their states."""
+    with _connected(ctx) as client:
+        return [(plugin.plugin_id, plugin.state) for plugin in client.list_plugins()]
+
+
+def _effects(ctx: click.Context) -> list[tuple[str, str]]:
+    with _connected(ctx) as client:
+        return [(effect.effect_id, effect.name) for effect in client.effects_list(ctx.params.get("plugin"))]
+
+
+PLUGIN_ID: Final = Completed("plugin", plugin_ids)
+"""An installed plugin's id."""
+EFFECT_ID: Final = Completed("effect", _effects)
+"""An effect's id; its plugin comes before it on the line. Completing it may activate the plugin."""
 
 
 class Json(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases of click only
@@ -71,16 +88,5 @@ class Json(click.ParamType):  # type: ignore[type-arg]  # generic in newer relea
 
 def plugin_argument(function: F) -> F:
     """Give a command a required PLUGIN argument."""
-    decorate: Callable[[F], F] = click.argument("plugin", type=PluginId())
+    decorate: Callable[[F], F] = click.argument("plugin", type=PLUGIN_ID)
     return decorate(function)
-
-
-def _complete(
-    ctx: click.Context, incomplete: str, read: Callable[[Client], list[tuple[str, str]]]
-) -> list[CompletionItem]:
-    try:
-        with Client.connect(ctx.find_root().params.get("socket"), name="pluginctl-completion") as client:
-            found = read(client)
-    except (Disconnected, PlugindError, UnexpectedAnswer):
-        return []  # a shell that completes has no place for errors
-    return [CompletionItem(value, help=words) for value, words in found if value.startswith(incomplete)]

@@ -6,7 +6,7 @@ from typing import Final
 import click
 
 from pluginctl import tables
-from pluginctl.arguments import PluginId
+from pluginctl.arguments import PLUGIN_ID
 from pluginctl.context import Invocation, pass_invocation
 from pluginctl.replaying.source import find
 from pluginctl.terminal import one_line, size
@@ -18,7 +18,7 @@ _SHOWN: Final = 60
 
 
 @click.command()
-@click.argument("plugin", type=PluginId(), required=False)
+@click.argument("plugin", type=PLUGIN_ID, required=False)
 @pass_invocation
 def capsules(invocation: Invocation, /, plugin: str | None) -> None:
     """List what is left of crashes, newest first; of PLUGIN only, if one is named."""

@@ -7,7 +7,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from pluginctl import tables
-from pluginctl.arguments import PluginId
+from pluginctl.arguments import Completed, plugin_ids
 from pluginctl.context import Invocation, pass_invocation
 from pluginctl.install import as_the_daemon_sees
 from pluginctl.terminal import one_line
@@ -18,14 +18,8 @@ _SHOWN: Final = 200
 """Lines of a tree; a plugin's own needs are drawn once."""
 
 
-class Source(PluginId):
-    """A source: a path, a URL, or a plugin's id, which completes."""
-
-    name = "source"
-
-
 @click.command()
-@click.argument("source", type=Source())
+@click.argument("source", type=Completed("source", plugin_ids))  # a path or a URL too
 @click.option("--update", multiple=True, metavar="PLUGIN", help="Prefer its newest version; may be repeated.")
 @pass_invocation
 def resolve(invocation: Invocation, /, source: str, *, update: tuple[str, ...]) -> None:

@@ -4,7 +4,7 @@ from typing import Final
 
 import click
 
-from pluginctl.arguments import PluginId
+from pluginctl.arguments import PLUGIN_ID
 from pluginctl.context import Invocation, pass_invocation
 from pluginctl.terminal import one_line
 from plugind_protocol.methods import ConsoleMessage
@@ -13,7 +13,7 @@ COLOURS: Final = {"trace": "bright_black", "debug": "bright_black", "info": None
 
 
 @click.command()
-@click.argument("plugin", type=PluginId(), required=False)
+@click.argument("plugin", type=PLUGIN_ID, required=False)
 @click.option("-f", "--follow", is_flag=True, help="Go on as more is logged, until Ctrl-C.")
 @pass_invocation
 def logs(invocation: Invocation, /, plugin: str | None, *, follow: bool) -> None:

@@ -6,9 +6,9 @@ from typing import Any, Final
 
 import click
 import msgspec
-from click.shell_completion import CompletionItem
 
 from pluginctl import tables
+from pluginctl.arguments import Completed
 from pluginctl.building.plan import plan
 from pluginctl.context import Invocation, pass_invocation
 from pluginctl.failure import CommandFailed
@@ -30,31 +30,19 @@ class Made(msgspec.Struct, rename="camel", kw_only=True):
     """What its toolchain lacks on this machine, and what to install."""
 
 
-class TemplateName(click.types.StringParamType):
-    """A template's name, of ours or of the folders named before it on the line."""
-
-    name = "template"
-
-    def shell_complete(
-        self,
-        ctx: click.Context,
-        param: click.Parameter,  # noqa: ARG002 - click's signature
-        incomplete: str,
-    ) -> list[CompletionItem]:
-        """Offer the templates."""
-        try:
-            known = find(ctx.params.get("template_dir") or ())
-        except CommandFailed:
-            return []  # a shell that completes has no place for errors
-        return [
-            CompletionItem(one.name, help=one.description) for one in known.values() if one.name.startswith(incomplete)
-        ]
+def _templates(ctx: click.Context) -> list[tuple[str, str]]:
+    """Offer the templates: ours, and those of the folders named before on the line."""
+    return [(one.name, one.description) for one in find(ctx.params.get("template_dir") or ()).values()]
 
 
 @click.command()
 @click.argument("name", required=False)
 @click.option(
-    "-t", "--template", type=TemplateName(), metavar="TEMPLATE", help="What to make; asked for if it is left out."
+    "-t",
+    "--template",
+    type=Completed("template", _templates),
+    metavar="TEMPLATE",
+    help="What to make; asked for if it is left out.",
 )
 @click.option(
     "--template-dir",

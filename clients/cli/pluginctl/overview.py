@@ -7,7 +7,7 @@ import click
 import msgspec
 
 from pluginctl import tables
-from pluginctl.arguments import PluginId, plugin_argument
+from pluginctl.arguments import PLUGIN_ID, plugin_argument
 from pluginctl.context import Invocation, pass_invocation
 from pluginctl.terminal import duration, size
 from plugind_protocol.methods import CacheInfo, Effect, EffectParameter, PluginInfo, SandboxInfo, StateInfo
@@ -129,7 +129,7 @@ def _info(found: PluginInfo) -> Iterator[tuple[str, str]]:
 
 
 @click.command()
-@click.argument("plugin", type=PluginId(), required=False)
+@click.argument("plugin", type=PLUGIN_ID, required=False)
 @pass_invocation
 def effects(invocation: Invocation, /, plugin: str | None) -> None:
     """List the effects of active plugins, or of PLUGIN, which is activated on demand."""

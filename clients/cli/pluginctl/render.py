@@ -8,7 +8,7 @@ import anyio
 import click
 import msgspec
 
-from pluginctl.arguments import EffectId, plugin_argument
+from pluginctl.arguments import EFFECT_ID, plugin_argument
 from pluginctl.context import CLIENT_NAME, PROVIDES, Invocation, pass_invocation
 from pluginctl.failure import CommandFailed
 from pluginctl.interrupts import sigterm_as_ctrl_c
@@ -44,7 +44,7 @@ class Parameter(click.ParamType):  # type: ignore[type-arg]  # generic in newer 
 
 @click.command()
 @plugin_argument
-@click.argument("effect", type=EffectId())
+@click.argument("effect", type=EFFECT_ID)
 @click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
 @click.argument("target", metavar="OUTPUT", type=click.Path(path_type=Path))
 @click.option("--param", "params", type=Parameter(), multiple=True, help="A parameter of the effect; may be repeated.")
