@@ -1,6 +1,9 @@
 """Fixtures of the suites that need a real daemon; their ``conftest.py`` names those that it uses."""
 
+import json
+import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -54,6 +57,27 @@ def daemon(tmp_path_factory: pytest.TempPathFactory, engine: str) -> Iterator[Da
     assert not running.socket.exists()
     assert "Traceback" not in running.log.read_text(), running.log.read_text()
     assert not running.windows().exists()
+
+
+@contextmanager
+def with_shelf(folder: Path, *, settings: str = "") -> Iterator[Daemon]:
+    """A daemon with a package folder, ``shelf`` beside its socket."""
+    (folder / "shelf").mkdir()
+    packages = f"[packages]\nfolders = [{json.dumps(str(folder / 'shelf'))}]\n"
+    (folder / "plugind.toml").write_text(packages + settings)
+    running = Daemon(folder, "--config", str(folder / "plugind.toml"))
+    yield running
+    assert running.stop() == 0, running.log.read_text()
+    assert "Traceback" not in running.log.read_text(), running.log.read_text()
+
+
+@pytest.fixture
+def shelf(daemon: Daemon) -> Iterator[Path]:
+    """The package folder of the module's daemon, which it has `with_shelf`."""
+    folder = daemon.socket.parent / "shelf"
+    yield folder
+    for entry in folder.iterdir():
+        shutil.rmtree(entry)
 
 
 @pytest.fixture

@@ -1,12 +1,12 @@
 """Dependencies in a running daemon: what installing brings, what excludes each other, and what editors are told."""
 
-import json
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 from tests.harness.daemon import Daemon
+from tests.harness.fixtures import with_shelf
 from tests.harness.plugins import altered
 from tests.harness.waiting import until
 
@@ -24,22 +24,8 @@ Make = Callable[..., str]
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """A daemon with a package folder, ``shelf`` beside its socket."""
-    folder = tmp_path_factory.mktemp("plugind")
-    (folder / "shelf").mkdir()
-    (folder / "plugind.toml").write_text(f"[packages]\nfolders = [{json.dumps(str(folder / 'shelf'))}]\n")
-    running = Daemon(folder, "--config", str(folder / "plugind.toml"))
-    yield running
-    assert running.stop() == 0, running.log.read_text()
-    assert "Traceback" not in running.log.read_text(), running.log.read_text()
-
-
-@pytest.fixture
-def shelf(daemon: Daemon) -> Iterator[Path]:
-    """The daemon's package folder."""
-    folder = daemon.socket.parent / "shelf"
-    yield folder
-    for entry in folder.iterdir():
-        shutil.rmtree(entry)
+    with with_shelf(tmp_path_factory.mktemp("plugind")) as running:
+        yield running
 
 
 @pytest.fixture

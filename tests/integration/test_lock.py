@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.harness.daemon import Daemon
+from tests.harness.fixtures import with_shelf
 from tests.harness.plugins import altered
 
 from plugind_client import AsyncClient
@@ -21,23 +22,8 @@ Make = Callable[..., Path]
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """A daemon with a package folder, ``shelf`` beside its socket, which keeps one earlier version."""
-    folder = tmp_path_factory.mktemp("plugind")
-    (folder / "shelf").mkdir()
-    settings = f"[packages]\nfolders = [{json.dumps(str(folder / 'shelf'))}]\n[supervision]\nkept_versions = 1\n"
-    (folder / "plugind.toml").write_text(settings)
-    running = Daemon(folder, "--config", str(folder / "plugind.toml"))
-    yield running
-    assert running.stop() == 0, running.log.read_text()
-    assert "Traceback" not in running.log.read_text(), running.log.read_text()
-
-
-@pytest.fixture
-def shelf(daemon: Daemon) -> Iterator[Path]:
-    """The daemon's package folder."""
-    folder = daemon.socket.parent / "shelf"
-    yield folder
-    for entry in folder.iterdir():
-        shutil.rmtree(entry)
+    with with_shelf(tmp_path_factory.mktemp("plugind"), settings="[supervision]\nkept_versions = 1\n") as running:
+        yield running
 
 
 @pytest.fixture
