@@ -1,8 +1,8 @@
 """Builds every checked-in module anew and compares: what is checked in must be what the sources say.
 
 ``rebuild.py`` fails when a module is stale, ``rebuild.py --write`` replaces those that are. AssemblyScript is built by
-``build.mjs``; ``npm ci`` is run first where ``node_modules`` is missing. The adder is assembled from text, and the
-truncated test guest is half of a module.
+``build.mjs``; ``npm ci`` is run first where ``node_modules`` is missing or older than the lock file. The adder is
+assembled from text, and the truncated test guest is half of a module.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def build(target: Path) -> None:
         FileNotFoundError: node or npm is not installed.
     """
     npm, node = _find("npm"), _find("node")
-    if not (EXAMPLES / "node_modules").is_dir():
+    if _older(EXAMPLES / "node_modules" / ".package-lock.json", EXAMPLES / "package-lock.json"):
         subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=EXAMPLES, check=True, stdout=sys.stderr)
     subprocess.run([node, "build.mjs", str(target)], cwd=EXAMPLES, check=True, stdout=sys.stderr)
     (target / ADDER.name).mkdir()
@@ -98,6 +98,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _built(path: Path, built: Path) -> Path:
     return built / path.parent.name / MODULE
+
+
+def _older(made: Path, source: Path) -> bool:
+    return not made.exists() or made.stat().st_mtime < source.stat().st_mtime
 
 
 def _find(program: str) -> str:

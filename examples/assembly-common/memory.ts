@@ -3,19 +3,14 @@
 //
 // Why not the compiler's allocator: it caps a block at 1 GiB, cannot align beyond 16 bytes and doubles memory when it
 // grows. Here a block of up to half a page comes from free lists of power-of-two size classes (so its alignment is its
-// size class); anything larger, or aligned more strictly, is a run of whole 64 KiB pages found in a bitmap. Nothing is
-// written into free pages: the host may have mapped a shared frame over them until a moment ago.
+// size class); anything larger, or aligned more strictly, is a run of whole pages, which the SDK finds.
 //
 // Modules are built without a garbage collector and never use `new`, so all growth of memory happens here.
 
-const PAGE_BITS: u32 = 16;
-const PAGE_SIZE: u32 = 1 << PAGE_BITS;
-const MAX_PAGES: u32 = 65536;
+import { PAGE_SIZE, putPages, takePages } from "@timeline-studio/assemblyscript/assembly/pages";
+
 const SMALLEST_CLASS: u32 = 4; // 16 bytes
 const LARGEST_CLASS: u32 = 15; // 32 KiB: two blocks to a page
-
-/** One bit for each page of linear memory, set while the page is ours and free. */
-const freePages: usize = memory.data(<i32>(MAX_PAGES / 8));
 
 /** Address of the first free block of each size class, 0 for none; a free block starts with the address of the next. */
 const freeBlocks: usize = memory.data(<i32>((LARGEST_CLASS + 1) * 4), 4);
@@ -30,7 +25,7 @@ const freeBlocks: usize = memory.data(<i32>((LARGEST_CLASS + 1) * 4), 4);
 export function plugin_alloc(size: u32, align: u32): u32 {
   if (align > PAGE_SIZE || (align & (align - 1)) != 0) return 0;
   const need = max(size, align);
-  return isSmall(need) ? takeBlock(classOf(need)) : takePages(pagesOf(need)) << PAGE_BITS;
+  return isSmall(need) ? takeBlock(classOf(need)) : takePages(need);
 }
 
 /** Gives back a block; `size` and `align` are those it was allocated with. Address 0 is ignored. */
@@ -38,7 +33,7 @@ export function plugin_free(ptr: u32, size: u32, align: u32): void {
   if (ptr == 0) return;
   const need = max(size, align);
   if (isSmall(need)) putBlock(ptr, classOf(need));
-  else markPages(ptr >> PAGE_BITS, pagesOf(need), true);
+  else putPages(ptr, need);
 }
 
 @inline
@@ -49,11 +44,6 @@ function isSmall(need: u32): bool {
 @inline
 function classOf(need: u32): u32 {
   return need <= <u32>1 << SMALLEST_CLASS ? SMALLEST_CLASS : 32 - <u32>clz(need - 1);
-}
-
-@inline
-function pagesOf(need: u32): u32 {
-  return ((need - 1) >> PAGE_BITS) + 1;
 }
 
 function takeBlock(sizeClass: u32): u32 {
@@ -71,38 +61,8 @@ function putBlock(block: u32, sizeClass: u32): void {
 }
 
 function splitPage(sizeClass: u32): bool {
-  const page = takePages(1);
-  if (page == 0) return false;
-  const start = page << PAGE_BITS;
+  const start = takePages(PAGE_SIZE);
+  if (start == 0) return false;
   for (let offset: u32 = 0; offset < PAGE_SIZE; offset += <u32>1 << sizeClass) putBlock(start + offset, sizeClass);
   return true;
-}
-
-/** First fit among the free pages; a free run at the end of memory is extended by just what is missing. */
-function takePages(count: u32): u32 {
-  const end = <u32>memory.size();
-  let run: u32 = 0;
-  for (let page: u32 = 0; page < end; page++) {
-    run = isFree(page) ? run + 1 : 0;
-    if (run == count) {
-      markPages(page + 1 - count, count, false);
-      return page + 1 - count;
-    }
-  }
-  if (end - run + count > MAX_PAGES || memory.grow(<i32>(count - run)) < 0) return 0;
-  markPages(end - run, run, false);
-  return end - run;
-}
-
-@inline
-function isFree(page: u32): bool {
-  return (load<u8>(freePages + (page >> 3)) & (1 << (page & 7))) != 0;
-}
-
-function markPages(first: u32, count: u32, free: bool): void {
-  for (let page = first; page < first + count; page++) {
-    const byte = freePages + (page >> 3);
-    const bit = <u8>(<u32>1 << (page & 7));
-    store<u8>(byte, free ? load<u8>(byte) | bit : load<u8>(byte) & ~bit);
-  }
 }
