@@ -17,6 +17,7 @@ from plugind.host.providers import Providers
 from plugind.registry import recovery
 from plugind.registry.journal import Journal
 from plugind.rpc.session import Session, Sessions
+from plugind.services import exposition
 from plugind.services.catalog import Catalog
 from plugind.services.console import Console
 from plugind.services.runtime import Runtime
@@ -163,7 +164,13 @@ class DaemonService:
             memory_bytes=own.memory_bytes,
             cpu_seconds=own.cpu_seconds,
             cache=cache,
-            prometheus=_prometheus(plugins, own, cache, clients=len(self._sessions)),
+            prometheus=exposition.text(
+                plugins,
+                cache,
+                clients=len(self._sessions),
+                memory_bytes=own.memory_bytes,
+                cpu_seconds=own.cpu_seconds,
+            ),
         )
 
     async def stop(self, _session: Session, _params: Empty) -> None:
@@ -237,46 +244,3 @@ def _process(pid: int) -> psutil.Process | None:
         return psutil.Process(pid)
     except psutil.Error:
         return None
-
-
-def _prometheus(plugins: list[PluginMetrics], own: _Usage, cache: CacheInfo, *, clients: int) -> str:
-    lines = [
-        "# TYPE plugind_clients gauge",
-        f"plugind_clients {clients}",
-        "# TYPE plugind_memory_bytes gauge",
-        f"plugind_memory_bytes {own.memory_bytes}",
-        "# TYPE plugind_cpu_seconds_total counter",
-        f"plugind_cpu_seconds_total {own.cpu_seconds}",
-    ]
-    for name, kind, figure in (
-        ("bytes", "gauge", cache.bytes),
-        ("artefacts", "gauge", cache.artefacts),
-        ("hits_total", "counter", cache.hits),
-        ("misses_total", "counter", cache.misses),
-        ("evicted_total", "counter", cache.evicted),
-        ("refused_total", "counter", cache.refused),
-    ):
-        lines += [f"# TYPE plugind_cache_{name} {kind}", f"plugind_cache_{name} {figure}"]
-    for name, kind, field in (
-        ("calls_total", "counter", "calls"),
-        ("errors_total", "counter", "errors"),
-        ("host_calls_total", "counter", "host_calls"),
-        ("frames_total", "counter", "frames"),
-        ("crashes_total", "counter", "crashes"),
-        ("traps_total", "counter", "traps"),
-        ("memory_bytes", "gauge", "memory_bytes"),
-        ("cpu_seconds_total", "counter", "cpu_seconds"),
-        ("console_dropped_total", "counter", "console_dropped"),
-        ("events_total", "counter", "events"),
-        ("events_dropped_total", "counter", "events_dropped"),
-    ):
-        lines.append(f"# TYPE plugind_plugin_{name} {kind}")
-        lines += [
-            f'plugind_plugin_{name}{{plugin="{plugin.plugin_id}"}} {getattr(plugin, field)}' for plugin in plugins
-        ]
-    lines.append("# TYPE plugind_plugin_call_seconds summary")
-    for plugin in plugins:
-        for quantile, value in (("0.5", plugin.p50_us), ("0.99", plugin.p99_us)):
-            labels = f'plugin="{plugin.plugin_id}",quantile="{quantile}"'
-            lines.append(f"plugind_plugin_call_seconds{{{labels}}} {value / 1e6}")
-    return "\n".join(lines) + "\n"

@@ -62,27 +62,11 @@ class FramesService:
             TooLarge: Too many windows, or no room for the frames in the guest or in memory.
         """
         runtime = self._catalog.get(params.plugin_id)
-        try:
-            shape = layout(
-                width=params.width,
-                height=params.height,
-                pixel_format=PIXEL_FORMATS[params.format],
-                slots=params.slots,
-            )
-        except ValueError as exc:
-            raise InvalidParams(str(exc)) from exc
+        shape = _shape(params)
         self._check_room(session, runtime, shape)
         await self._order.up(runtime, State.LOADED)
         self._number += 1
-        window = Window(
-            window=self._number,
-            width=shape.width,
-            height=shape.height,
-            stride=shape.stride,
-            format=shape.format,
-            slot_bytes=shape.slot_bytes,
-            slots=shape.slots,
-        )
+        window = _window(self._number, shape)
         with anyio.CancelScope(shield=True):
             file = await anyio.to_thread.run_sync(self._folder.create, shape)
             runtime.windows[window.window] = (window, file)
@@ -174,3 +158,27 @@ class FramesService:
         if window is not None:
             for closing in opened.runtime.unshare_window(window):
                 closing.add_done_callback(lambda call: call.cancelled() or call.exception())
+
+
+def _shape(params: FramesOpen) -> Layout:
+    try:
+        return layout(
+            width=params.width,
+            height=params.height,
+            pixel_format=PIXEL_FORMATS[params.format],
+            slots=params.slots,
+        )
+    except ValueError as exc:
+        raise InvalidParams(str(exc)) from exc
+
+
+def _window(number: int, shape: Layout) -> Window:
+    return Window(
+        window=number,
+        width=shape.width,
+        height=shape.height,
+        stride=shape.stride,
+        format=shape.format,
+        slot_bytes=shape.slot_bytes,
+        slots=shape.slots,
+    )
