@@ -9,6 +9,7 @@ import pytest
 from pluginctl.building.plan import plan
 from pluginctl.building.run import Built, place
 from pluginctl.building.toolchain import rust
+from pluginctl.developing import showing
 from pluginctl.developing.ignoring import NOISE, Ignored
 from pluginctl.developing.sources import places
 from pluginctl.developing.watching import authored, counting, saved_at
@@ -194,3 +195,10 @@ def test_what_is_built_is_put_in_place_whole(tmp_path: Path) -> None:
     (folder / "plugin.wasm").unlink()
     with pytest.raises(CommandFailed, match=r"made no plugin\.wasm"):
         place(read(folder), Built(ok=True, seconds=0.0))
+
+
+def test_where_nobody_can_stand_in_for_an_editor_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(showing, "find_spec", lambda _: None)
+    assert "pip install 'plugind[headless]'" in showing.no_editor()
+    monkeypatch.setattr(showing, "find_spec", lambda name: name)
+    assert "--host headless" in showing.no_editor()

@@ -203,7 +203,7 @@ class Rounds:
             own = exc.data.error
             # not again where nobody answers what it asks an editor: each try would cost it its instance, and its state
             self._alone = own is not None and own.code == HostUnavailable.code
-            hint = "Start the daemon with --host headless, or connect an editor." if self._alone else exc.data.hint
+            hint = showing.no_editor() if self._alone else exc.data.hint
             found = places(exc.message, self._options.folder)
             self._show(showing.NotActive(reason=exc.message, hint=hint or "", places=found))
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any, Final
 
 import click
@@ -229,3 +230,10 @@ _WORDS: Final[dict[type[Told], Callable[[Any], list[str]]]] = {
     Watching: _watching,
     Ended: _ended,
 }
+
+
+def no_editor() -> str:
+    """Say how a plugin gets what only an editor has: a daemon of our own provides that by itself, where it can."""
+    if find_spec("opentimelineio") is None:
+        return "Connect an editor, or install a host that stands in for one: pip install 'plugind[headless]'."
+    return "Start the daemon with --host headless, or connect an editor."
