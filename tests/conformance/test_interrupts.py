@@ -47,7 +47,7 @@ async def guest(start: Start) -> Running:
 async def again(guest: Running, start: Start, worker: Worker, expect: Expect) -> Running:
     """Return the guest after one of its calls was stopped: in the same worker, or in another that the daemon starts."""
     if expect("a stopped call takes its worker with it"):
-        with anyio.fail_after(5):
+        with anyio.fail_after(40):
             await asyncio.shield(worker.gone)
         assert worker.spent  # which is not the plugin's fault
         return await start(GUEST)

@@ -113,7 +113,7 @@ async def test_everybody_is_told_who_answers(client: AsyncClient, daemon: Daemon
     seen: list[tuple[str, str | None, str]] = []
 
     async def next_changes(count: int) -> list[tuple[str, str | None, str]]:
-        with anyio.fail_after(10):
+        with anyio.fail_after(40):
             while len(seen) < count:
                 changed = await anext(changes)
                 seen.append((changed.namespace, changed.provider and changed.provider.name, changed.reason))
@@ -155,7 +155,7 @@ async def test_a_call_that_comes_to_its_deadline_is_cancelled_at_the_editor(
     async with AsyncClient.connect(daemon.socket, name="slow", handlers={"timeline": timeline}):
         with pytest.raises(errors.Timeout):
             await host("timeline.getCurrentTime", timeout_ms=200)
-        with anyio.fail_after(5):
+        with anyio.fail_after(40):
             await cancelled.wait()
 
 

@@ -161,7 +161,7 @@ async def test_a_worker_that_dies_with_the_frame(client: AsyncClient, plugins: P
             tasks.start_soon(last_frame)
             pid = (await client.get_plugin("steady")).pid
             assert pid is not None
-            with anyio.fail_after(10):
+            with anyio.fail_after(40):
                 while not (frames.buffers.array(1)[0] == 0xAA).all():  # it has begun
                     await client.daemon_status()
             os.kill(pid, signal.SIGKILL)

@@ -66,7 +66,7 @@ async def test_processor_time_ends_a_worker(start: Callable[..., Daemon], plugin
         with pytest.raises(errors.WorkerCrashed, match="processor time") as caught:
             await client.call_plugin("spin", "spin")
         assert caught.value.data.cause == "limit"
-        with anyio.fail_after(1):
+        with anyio.fail_after(40):
             warning = await anext(warnings)
         assert (warning.plugin_id, warning.resource, warning.limit) == ("spin", "cpuSeconds", 1)
         assert warning.used >= 0.8
@@ -87,7 +87,7 @@ async def test_a_warning_comes_once_at_four_fifths_of_the_memory(
         await client.install(str(plugins / "grower"))
         await client.set_resource_limits("grower", LimitChanges(memory_bytes=64 * MIB))
         await client.call_plugin("grower", "touch")
-        with anyio.fail_after(10):
+        with anyio.fail_after(40):
             warning = await anext(warnings)
         assert (warning.plugin_id, warning.resource, warning.limit) == ("grower", "memoryBytes", 64 * MIB)
         assert 0.8 <= warning.used / warning.limit <= 1.2

@@ -66,7 +66,7 @@ class Plugins:
 
     async def settle(self) -> None:
         """Wait until nothing is on its way."""
-        with anyio.fail_after(10):
+        with anyio.fail_after(40):
             while any(
                 listener.pump is not None and not listener.pump.done() for listener in self.bus._listeners.values()
             ):

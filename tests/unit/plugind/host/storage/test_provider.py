@@ -255,9 +255,9 @@ async def test_changes_are_brought_to_the_disk_soon(bench: Bench) -> None:
     assert store.unsynced
     journal = bench.folders.storage("p").with_name("storage.db-wal")
     assert journal.stat().st_size > 0
-    with anyio.fail_after(10):
+    with anyio.fail_after(40):
         await until(lambda: not store.unsynced)
     assert journal.stat().st_size == 0
     await bench.set("k", 2)
-    with anyio.fail_after(10):
+    with anyio.fail_after(40):
         await until(lambda: not store.unsynced)
