@@ -11,4 +11,5 @@ plugins="$here/../plugins"
 
 # a panic names the file it is in: not where this machine keeps it
 RUSTFLAGS="--remap-path-prefix=$HOME=/rust" "$here/../../sdk/rust/build-wasm.sh" "$here/rust"
+chmod 644 "$here/rust/plugin.wasm" # cargo makes modules executable; those that are checked in are not
 mv "$here/rust/plugin.wasm" "$plugins/extism-rust/plugin.wasm"
