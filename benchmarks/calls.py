@@ -126,13 +126,13 @@ def _latency_rows(own: Sample, peers: Mapping[str, Sample | Missing]) -> Iterato
 def _throughput(setting: Setting, hosted: Hosted, stack: ExitStack) -> Iterator[Finding]:
     folders = stack.enter_context(copies(PROBE, PLUGINS))
     hosted.install(*folders)
-    # More numbers than are in flight: a request whose number is in use would only be refused.
-    one = [echo(number=number) for number in range(4 * IN_FLIGHT)]
-    many = [echo(folders[number % PLUGINS].name, number=number) for number in range(4 * IN_FLIGHT)]
+    count = setting.runs(8000, 500)
+    # A number for each request: one whose number is in use, since another plugin is slow, would only be refused.
+    one = [echo(number=number) for number in range(count)]
+    many = [echo(folders[number % PLUGINS].name, number=number) for number in range(count)]
     for warm in (one[0], *many[:PLUGINS]):  # requests that wait for a plugin to be loaded are overtaken by later ones
         hosted.lines.exchange(warm)
     limit, remote = present(stack, relay()), present(stack, rpyc_echo())
-    count = setting.runs(8000, 500)
     rates: dict[str, Callable[[], float]] = {
         "one": lambda: hosted.lines.per_second(*one, in_flight=IN_FLIGHT, count=count),
         "eight": lambda: hosted.lines.per_second(*many, in_flight=IN_FLIGHT, count=count),
