@@ -29,14 +29,13 @@ from plugind.registry.ledger import Ledger
 from plugind.registry.store import PackageStore
 from plugind.rpc.session import Sessions
 from plugind.services.daemon import Identity
-from plugind.supervisor import scheduling
 from plugind.supervisor.artefacts import ArtefactCache
 from plugind.supervisor.compiler import Compiler
 from plugind.supervisor.engines import Engines
 from plugind.supervisor.pool import Pool, Timings
 from plugind.supervisor.windows import WindowFolder
 from plugind.wiring import Parts
-from plugind_protocol import PROTOCOL_VERSION
+from plugind_protocol import PROTOCOL_VERSION, scheduling
 from plugind_protocol.errors import PackageInvalid
 from plugind_protocol.methods import RecoveryInfo, SandboxInfo
 from plugind_protocol.worker import ZygoteReady

@@ -5,6 +5,7 @@ times of all phases of a kind are pooled. The attacker is a process of its own, 
 """
 
 import argparse
+import contextlib
 import functools
 import json
 import os
@@ -19,10 +20,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import opentimelineio as otio
+from tests.fakes.media import film
+from tests.fakes.zips import Part, build
 from tests.harness.bystander import Bystander, Latencies
 from tests.harness.daemon import ROOT, Daemon
 from tests.harness.plugins import altered
-from tests.hostile import impostor
+from tests.hostile import bad_media, impostor
+from tests.hostile.packages import good
 from tests.hostile.stand_in import PLUGIN
 
 from plugind_client import Client
@@ -48,6 +53,11 @@ class Attacker:
     def __init__(self, path: str, client: Client) -> None:
         self._path = path
         self._client = client
+        self._folder = Path(path).parent
+
+    @functools.cached_property
+    def _damaged(self) -> Iterator[bytes]:
+        return bad_media.damaged(self._folder / "film" / "film.mp4", 1_000_000)
 
     def runaway(self) -> None:
         """Let a guest spin until its deadline."""
@@ -102,6 +112,44 @@ class Attacker:
                         pass  # silent
             time.sleep(0.2)
 
+    def deaf(self) -> None:
+        """Ask as much as can be sent, ten times, and read none of it."""
+        unsent = b"".join(_requests("other", "echo", json.dumps(1), 10_000))
+        with ExitStack() as crowd:
+            for _ in range(10):
+                deaf = crowd.enter_context(socket.socket(socket.AF_UNIX))
+                deaf.connect(self._path)
+                while select.select([], [deaf], [], 0)[1]:
+                    deaf.send(unsent, socket.MSG_DONTWAIT)
+            time.sleep(0.2)
+
+    def bombs(self) -> None:
+        """Let a guest take all the memory it gets, and load it anew."""
+        self._client.reload("grower")
+        self._client.call_plugin("grower", "touch", timeout_ms=20_000)
+
+    def package(self) -> None:
+        """Install what is refused when 9 000 files have been unpacked."""
+        package = self._folder / "many.tsplugin"
+        if not package.exists():
+            files = [Part(name=b"assets/%d" % number, data=b"x" * 50) for number in range(9_000)]
+            package.write_bytes(build([*good(), *files, Part(name=b"payload")]))
+        try:
+            self._client.install(str(package))
+        except errors.PackageInvalid:
+            return
+        raise AssertionError("a package with what does not belong into it cannot be installed")
+
+    def media(self) -> None:
+        """Let a guest have the host look at a damaged film, and at a whole one."""
+        film = self._folder / "film" / "film.mp4"
+        for data in (next(self._damaged), film.read_bytes()):
+            (film.parent / "bad.mp4").write_bytes(data)
+            for method in ("media.getInfo", "media.generateThumbnail"):
+                asked = {"method": method, "params": {"path": "project/bad.mp4"}}
+                with contextlib.suppress(errors.PluginError):
+                    self._client.call_plugin("looking", "host", args=asked, timeout_ms=30_000)
+
     def traps(self) -> None:
         """Let a guest trap again and again."""
         try:
@@ -146,6 +194,10 @@ class Attack(NamedTuple):
     """Further names that the bystander's plugin is installed under."""
     taken_over: bool = False
     """The daemon's workers may be taken over."""
+    engine: str = "wasmtime"
+    """Of the test plugins."""
+    headless: bool = False
+    """The daemon has the headless host, with a project."""
 
 
 ATTACKS: Final[dict[str, Attack]] = {
@@ -158,7 +210,13 @@ ATTACKS: Final[dict[str, Attack]] = {
     "10 000 requests": Attack(Attacker.pipeline, copies=("other",)),
     "10 000 requests, same plugin": Attack(Attacker.neighbour),
     "300 bad clients": Attack(Attacker.crowd),
+    "10 deaf clients": Attack(Attacker.deaf, copies=("other",)),
     "traps": Attack(Attacker.traps, ("trapper",)),
+    "memory bomb": Attack(Attacker.bombs, ("grower",)),
+    "package bomb": Attack(Attacker.package),
+    "damaged media": Attack(Attacker.media, copies=("looking",), headless=True),
+    "infinite loop, wasmer": Attack(Attacker.runaway, ("spin",), engine="wasmer"),
+    "memory bomb, wasmer": Attack(Attacker.bombs, ("grower",), engine="wasmer"),
 }
 
 
@@ -220,18 +278,27 @@ def compare(name: str, attack: Attack, *, rounds: int, seconds: float) -> Compar
 
 @contextmanager
 def _daemon(folder: Path, attack: Attack) -> Iterator[Daemon]:
-    daemon = Daemon(folder, program=impostor.program(folder) if attack.taken_over else ("-m", "plugind"))
+    program = impostor.program(folder) if attack.taken_over else ("-m", "plugind")
+    daemon = Daemon(folder, *(_project(folder / "film") if attack.headless else ()), program=program)
     try:
         with Client.connect(daemon.socket) as client:
             client.install(str(PLUGINS / "probe"), grant="requested")
             for plugin in attack.plugins:
-                client.install(str(PLUGINS / plugin), grant="requested")
+                client.install(altered(PLUGINS / plugin, folder / plugin, engine=attack.engine), grant="requested")
             for copy in attack.copies:
                 client.install(altered(PLUGINS / "probe", folder / copy, name=copy), grant="requested")
                 client.set_resource_limits(copy, LimitChanges(host_calls_per_second=500))
         yield daemon
     finally:
         daemon.stop()
+
+
+def _project(folder: Path) -> tuple[str, ...]:
+    """Write a project with a film; return what a daemon is told of it."""
+    folder.mkdir()
+    film(folder / "film.mp4", frames=12)
+    otio.adapters.write_to_file(otio.schema.Timeline(name="film"), str(folder / "film.otio"))
+    return ("--host", "headless", "--project", str(folder / "film.otio"))
 
 
 @contextmanager

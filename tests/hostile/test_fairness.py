@@ -14,9 +14,13 @@ ROWS = {
     "log flood, taken over": ("Guest", "log flood"),
     "host-call flood": ("Guest", "host-call flood"),
     "traps": ("Guest", "recursion, unreachable, division, out of bounds"),
+    "memory bomb": ("Guest", "memory and table bombs"),
+    "package bomb": ("Packages", "bombs"),
+    "damaged media": ("Media", "damaged media files"),
     "10 000 requests": ("Wire", "10 000 pipelined requests"),
     "10 000 requests, same plugin": ("Wire", "10 000 pipelined requests"),
     "300 bad clients": ("Wire", "clients that come, go and send garbage"),
+    "10 deaf clients": ("Wire", "clients that never read"),
 }
 
 

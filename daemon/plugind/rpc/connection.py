@@ -42,6 +42,9 @@ GONE_CHECK_SECONDS: Final = 1.0
 """How often a client that sends no more, but waits for answers, is checked for being there at all."""
 _MESSAGES_IN_FLIGHT: Final = 4  # of the largest size, together
 
+_LITTLE_BYTES: Final = 4096
+"""What is looked at when it comes, even while others wait with more: some ten messages."""
+
 
 class Connection(asyncio.Protocol):
     """The protocol of one connection.
@@ -128,7 +131,7 @@ class Connection(asyncio.Protocol):
         self._backlog.add(data)
         if self._waiting:
             self._read(now=False)  # enough for now
-        elif self._work(self._pace.begin()):
+        elif (self._pace.crowded and len(data) > _LITTLE_BYTES) or self._work(self._pace.begin()):
             self._wait()
 
     def eof_received(self) -> bool:
@@ -155,7 +158,8 @@ class Connection(asyncio.Protocol):
         self._outbox.lost()
         self._outgoing.fail_all()
         self._session.end()
-        self._in_flight.cancel_all()
+        if self._in_flight:
+            self._pace.wait(self._in_flight.cancelling())
 
     def pause_writing(self) -> None:
         """The client does not read: let its requests wait in the socket."""

@@ -42,13 +42,14 @@ class Pending(Protocol):
     def cancel(self) -> object:
         """Give it up."""
 
-    def result(self) -> HotAnswer:
-        """Return the answer.
+    def cancelled(self) -> bool:
+        """Return whether it was given up."""
 
-        Raises:
-            CancelledError: It was given up.
-            Exception: Why there is no answer.
-        """
+    def exception(self) -> BaseException | None:
+        """Return why there is no answer, once it is there and was not given up; None where there is one."""
+
+    def result(self) -> HotAnswer:
+        """Return the answer, where there is one."""
 
 
 HotHandler = Callable[[Session, Any], HotAnswer | Pending]

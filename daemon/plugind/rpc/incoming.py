@@ -1,6 +1,5 @@
 """Requests of one client: started, cancelled and answered, on the hot path or the control path."""
 
-import asyncio
 from collections.abc import Callable, Hashable
 from typing import Any, Final, cast
 
@@ -51,15 +50,13 @@ class _Call:
         """Take the outcome of a hot method."""
         incoming = self.incoming
         incoming.in_flight.finish(self.key)
-        try:
-            result = answer.result()
-        except asyncio.CancelledError:
+        # Nothing is raised: a traceback would have our frame, and keep the answer, which keeps the error.
+        if answer.cancelled():
             self.sink(failure(self.request_id, RequestCancelled(f"{self.method} was cancelled")))
-        except Exception as exc:  # told or logged in full by faults
-            del answer  # the error has this frame in its traceback, and the answer has the error
-            self.sink(envelope.encode_error(self.request_id, faults.describe(exc, self.method)))
+        elif (error := answer.exception()) is not None:
+            self.sink(envelope.encode_error(self.request_id, faults.describe(error, self.method)))
         else:
-            self.sink(_success(self, result))
+            self.sink(_success(self, answer.result()))
         incoming.on_answer()
 
 

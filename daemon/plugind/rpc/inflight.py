@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Hashable
 from typing import Final
 
+from plugind.pace import Work, now
 from plugind_protocol.errors import InvalidRequest, Overloaded
 
 
@@ -62,10 +63,18 @@ class InFlight:
         if call := self.calls.get(key):
             call[1]()
 
-    def cancel_all(self) -> None:
-        """Cancel all of them."""
-        for _, cancel in list(self.calls.values()):
-            cancel()
+    def cancelling(self) -> Work:
+        """Return what cancels all of them, some at a time, from the last one: no other one begins meanwhile."""
+        left = [cancel for _, cancel in self.calls.values()]
+
+        def some(until: float) -> bool:
+            while left:
+                left.pop()()
+                if now() >= until:
+                    break
+            return bool(left)
+
+        return some
 
     async def wait_empty(self) -> None:
         """Wait until nothing is in flight."""

@@ -235,11 +235,13 @@ class Calls:
         """Give up a waiting call of whoever has most of them, unless that is the one who calls now."""
         longest = self._queue.longest()
         mine = 0 if lane is None else self._queue.waiting(lane)
-        error = Overloaded(f"{self._plugin_id} has {self._max_queued} calls waiting", plugin_id=self._plugin_id)
         if longest is None or longest[0] <= mine + 1:
-            raise error
+            raise self._overloaded()  # no name of ours for it: it has this frame in its traceback
         self._queue.remove(longest[1])
-        self.settle(longest[1], error)
+        self.settle(longest[1], self._overloaded())
+
+    def _overloaded(self) -> Overloaded:
+        return Overloaded(f"{self._plugin_id} has {self._max_queued} calls waiting", plugin_id=self._plugin_id)
 
     # --- when they are due: one timer, armed for the first of them, which may have been answered when it fires -----
 

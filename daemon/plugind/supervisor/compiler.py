@@ -11,11 +11,11 @@ import msgspec
 import structlog
 
 from plugind.pace import Pace
-from plugind.supervisor import ends, errand, scheduling
+from plugind.supervisor import ends, errand
 from plugind.supervisor.artefacts import ArtefactCache, Fill, Staged
 from plugind.supervisor.errand import OUT_OF_MEMORY, last_words
 from plugind.supervisor.zygote import Child, Zygote
-from plugind_protocol import disk
+from plugind_protocol import disk, scheduling
 from plugind_protocol.errors import InternalError, PackageInvalid
 from plugind_protocol.worker import LAST_WORDS_BYTES, Compile, Compiled, ZygoteReady
 

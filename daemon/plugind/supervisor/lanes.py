@@ -80,11 +80,15 @@ class Queue(Generic[T]):
                     del self._stretches[at]
                     break
                 continue
-            number = next((number for number, lane in stretch.items() if thing in lane), None)
+            number = next((number for number, lane in stretch.items() if lane[-1] is thing or thing in lane), None)
             if number is None:
                 continue
-            stretch[number].remove(thing)
-            if not stretch[number]:
+            lane = stretch[number]
+            if lane[-1] is thing:  # who leaves takes his things out from the last
+                lane.pop()
+            else:
+                lane.remove(thing)
+            if not lane:
                 del stretch[number]
                 if not stretch:
                     del self._stretches[at]

@@ -9,7 +9,7 @@ processor as before. When the call ends, so does that.
 import asyncio
 from typing import Final, Protocol
 
-from plugind.supervisor import scheduling
+from plugind_protocol import scheduling
 
 LOOK_SECONDS: Final = 0.005
 """A guest is found when it has run for one to two of these."""

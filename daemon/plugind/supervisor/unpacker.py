@@ -7,9 +7,9 @@ import msgspec
 import structlog
 
 from plugind.pace import Pace
-from plugind.supervisor import ends, errand, scheduling
+from plugind.supervisor import ends, errand
 from plugind.supervisor.zygote import Child, Zygote
-from plugind_protocol import disk
+from plugind_protocol import disk, scheduling
 from plugind_protocol.errors import PackageInvalid
 from plugind_protocol.package.caps import CAPS
 from plugind_protocol.worker import LAST_WORDS_BYTES, Unpack, Unpacked

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-from plugind.supervisor import hugepages, scheduling
-from plugind_protocol import disk, kernel
+from plugind.supervisor import hugepages
+from plugind_protocol import disk, kernel, scheduling
 from plugind_protocol.errors import TooLarge
 from plugind_protocol.frames import HUGE_PAGE_BYTES, Layout
 

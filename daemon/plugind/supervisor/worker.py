@@ -14,7 +14,7 @@ import msgspec
 
 from plugind.pace import Pace
 from plugind.policy.plan import LaunchPlan
-from plugind.supervisor import ending, ends, scheduling
+from plugind.supervisor import ending, ends
 from plugind.supervisor.answers import printable
 from plugind.supervisor.call import Call, Outcome
 from plugind.supervisor.calls import now
@@ -26,6 +26,7 @@ from plugind.supervisor.meter import Meter
 from plugind.supervisor.stopper import Stopper
 from plugind.supervisor.tasks import Tasks
 from plugind.supervisor.trail import LOST, OK, Evidence, Ran, Trail
+from plugind_protocol import scheduling
 from plugind_protocol.errors import (
     MemoryLimit,
     PlugindError,

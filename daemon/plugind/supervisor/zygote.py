@@ -13,10 +13,10 @@ import msgspec
 import structlog
 
 from plugind.errors import StartupError
-from plugind.supervisor import ends, resources, scheduling
+from plugind.supervisor import ends, resources
 from plugind.supervisor.engines import command
 from plugind.supervisor.verdict import Verdict
-from plugind_protocol import kernel, sockets
+from plugind_protocol import kernel, scheduling, sockets
 from plugind_protocol.errors import WorkerCrashed
 from plugind_protocol.manifest import Limits
 from plugind_protocol.worker import Compile, House, Launch, Spawn, Spawned, Unpack, ZygoteMessage, ZygoteReady

@@ -19,7 +19,7 @@ import anyio.to_thread
 import msgspec
 
 from plugind_headless.media.messages import MAX_ANSWER, Answer, Request
-from plugind_protocol import disk, sockets
+from plugind_protocol import disk, scheduling, sockets
 from plugind_protocol.errors import HostUnavailable, InvalidParams, Timeout, TooLarge
 
 DEADLINE_SECONDS: Final = 20.0
@@ -123,6 +123,7 @@ class Decoder:
                 stdout=subprocess.DEVNULL,
                 env={},
             )
+        scheduling.compute(self._process.pid)  # a damaged file costs a start, and nobody who calls is to wait for it
         self._socket = ours
         self.missing = None
 

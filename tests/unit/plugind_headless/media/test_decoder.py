@@ -2,6 +2,7 @@ import base64
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -12,10 +13,12 @@ import av
 import psutil
 import pytest
 from tests.fakes.media import STEP, film, pixels, sound, still, turned
+from tests.harness.slices import slice_ns
 
 from plugind_headless.media import decoder as module
 from plugind_headless.media.decoder import Decoder
 from plugind_headless.media.messages import Request
+from plugind_protocol import scheduling
 from plugind_protocol.errors import HostUnavailable, InvalidParams, Timeout, TooLarge
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
@@ -213,6 +216,13 @@ async def test_every_layer_holds_here_and_nothing_outlives_it(decoder: Decoder, 
     process = psutil.Process(decoder.pid)
     decoder.close()
     assert not process.is_running()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has slices")
+async def test_it_computes_behind_whatever_else_wakes(decoder: Decoder, clip: Path) -> None:
+    await look(decoder, clip)
+    assert decoder.pid is not None
+    assert slice_ns(decoder.pid) == (scheduling.COMPUTE_NS if slice_ns(0) else 0)
 
 
 async def test_one_that_dies_is_an_error_and_the_next_goes_on(decoder: Decoder, clip: Path) -> None:
