@@ -5,7 +5,6 @@ import gc
 import hashlib
 import os
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,15 +17,11 @@ from plugind import derived, stopping
 from plugind.config import Config
 from plugind.errors import StartupError
 from plugind.host.providers import Absence, Providers
+from plugind.kept import Kept, open_kept
 from plugind.listen.endpoint import Endpoint, resolve
 from plugind.listen.serve import serve
 from plugind.pace import Pace
-from plugind.registry import recovery
-from plugind.registry.capsules import CapsuleStore
 from plugind.registry.exclusive import hold
-from plugind.registry.journal import Journal
-from plugind.registry.ledger import Ledger
-from plugind.registry.store import PackageStore
 from plugind.rpc.session import Sessions
 from plugind.services.daemon import Identity
 from plugind.supervisor.artefacts import ArtefactCache
@@ -108,47 +103,19 @@ async def _serve(
     )
     sessions = Sessions(lambda session: providers.offer(session, session.provides, reserve=session.fallback))
     pace = Pace()
-    cache = ArtefactCache(derived.cache_dir(config, data_dir) / "modules", max_bytes=config.cache_bytes)
-    store = PackageStore(data_dir)
-    database, recovered = recovery.open_database(data_dir / "state.db", store)
-    journal = Journal(data_dir / "journal.jsonl", kept=config.changes_kept)
+    kept = open_kept(config, data_dir, artefacts=derived.cache_dir(config, data_dir) / "modules")
     engines = Engines(wasmer=config.engines.wasmer.interpreter)
-    pool = Pool(
-        Compiler(cache, derived.compile_limits(config), pace=pace, degrade=config.sandbox == "degrade"),
-        engines,
-        pace=pace,
-        timings=Timings(
-            load=config.supervision.load_timeout_seconds,
-            kill_grace=config.supervision.kill_grace_seconds,
-        ),
-        max_queued=config.supervision.queued_calls,
-        max_result_bytes=config.wire.message_bytes,
-        degrade=config.sandbox == "degrade",
-        remembered=config.capsules.calls,
-    )
-    ledger = Ledger(data_dir / "ledger.db", now=time.time)
+    pool = _pool(config, engines, kept.artefacts, pace)
     windows = WindowFolder(hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16])
     closing = contextlib.AsyncExitStack()
     try:
         engine = await _default_engine(pool, engines, config.engine)
-        identity = Identity(
-            socket=endpoint.path,
-            data_dir=os.fspath(data_dir),
-            engines=engines.infos,
-            sandbox=SandboxInfo(layers=engine.layers, missing=engine.missing, mode=config.sandbox),
-            recovered=msgspec.convert(recovered, RecoveryInfo, from_attributes=True) if recovered else None,
-        )
+        identity = _identity(config, endpoint, kept, engines=engines, engine=engine)
         _report_sandbox(identity.sandbox)
         parts = Parts(
             config,
             identity,
-            database=database,
-            journal=journal,
-            ledger=ledger,
-            data_dir=data_dir,
-            store=store,
-            incoming=data_dir / "incoming",
-            capsule_store=CapsuleStore(data_dir / "capsules", config.capsules),
+            kept=kept,
             environ=environ,
             pool=pool,
             windows=windows,
@@ -158,14 +125,7 @@ async def _serve(
             tasks=tasks,
             stop=stop,
         )
-        await parts.headless.start()
-        await parts.catalog.restore()
-        parts.changes.close_gap()
-        tasks.start_soon(parts.development.restore)
-        tasks.start_soon(parts.idle.watch)
-        tasks.start_soon(parts.own.keep)
-        tasks.start_soon(parts.usage.watch, config.supervision.usage_interval_seconds)
-        tasks.start_soon(parts.permissions.keep, _LEDGER_SECONDS)
+        await parts.start(ledger_seconds=_LEDGER_SECONDS)
         closing.push_async_callback(parts.own.close)
         async with serve(endpoint, parts.connection) as server:
             gc.freeze()  # what is there now stays: to look through it for garbage takes 20 ms
@@ -173,21 +133,50 @@ async def _serve(
             await stop.wait()
             _log.info("stopping")
             server.stop_accepting()
-            until = anyio.current_time() + config.drain_seconds
-            with anyio.move_on_after(config.drain_seconds):
-                await sessions.drained()
-            await parts.order.stop(hook_timeout=max(_SHORTEST_HOOK_SECONDS, (until - anyio.current_time()) / 2))
-            await sessions.disconnect(seconds=_FAREWELL_SECONDS)
-            await parts.headless.stop()
+            await _farewell(parts, sessions, seconds=config.drain_seconds)
     finally:
         with anyio.CancelScope(shield=True):
             await pool.stop()
             await closing.aclose()
             windows.remove()
-            cache.close()
-            ledger.close()
-            journal.close()
-            database.close()
+            kept.close()
+
+
+def _pool(config: Config, engines: Engines, artefacts: ArtefactCache, pace: Pace) -> Pool:
+    degrade = config.sandbox == "degrade"
+    return Pool(
+        Compiler(artefacts, derived.compile_limits(config), pace=pace, degrade=degrade),
+        engines,
+        pace=pace,
+        timings=Timings(
+            load=config.supervision.load_timeout_seconds,
+            kill_grace=config.supervision.kill_grace_seconds,
+        ),
+        max_queued=config.supervision.queued_calls,
+        max_result_bytes=config.wire.message_bytes,
+        degrade=degrade,
+        remembered=config.capsules.calls,
+    )
+
+
+def _identity(config: Config, endpoint: Endpoint, kept: Kept, *, engines: Engines, engine: ZygoteReady) -> Identity:
+    return Identity(
+        socket=endpoint.path,
+        data_dir=os.fspath(kept.folder),
+        engines=engines.infos,
+        sandbox=SandboxInfo(layers=engine.layers, missing=engine.missing, mode=config.sandbox),
+        recovered=msgspec.convert(kept.recovered, RecoveryInfo, from_attributes=True) if kept.recovered else None,
+    )
+
+
+async def _farewell(parts: Parts, sessions: Sessions, *, seconds: float) -> None:
+    """Let clients have what they wait for, end plugins by their hooks, and let clients go."""
+    until = anyio.current_time() + seconds
+    with anyio.move_on_after(seconds):
+        await sessions.drained()
+    await parts.order.stop(hook_timeout=max(_SHORTEST_HOOK_SECONDS, (until - anyio.current_time()) / 2))
+    await sessions.disconnect(seconds=_FAREWELL_SECONDS)
+    await parts.headless.stop()
 
 
 async def _default_engine(pool: Pool, engines: Engines, name: str) -> ZygoteReady:

@@ -9,7 +9,9 @@ from plugind.errors import StartupError
 from plugind.host.headless import HeadlessProcess, Options, check_installed
 from plugind.registry.resolve import Host
 from plugind.rpc.session import Sessions
+from plugind.services import idle
 from plugind.services.environment import Parallel
+from plugind.supervisor import restart
 from plugind.supervisor.compiler import CompileLimits
 from plugind.supervisor.crew import HELPERS_PER_CORE, Seats, processors
 from plugind_protocol import ranges, systems
@@ -95,3 +97,22 @@ def host(config: Config, sessions: Sessions) -> Host:
     told = [session.client.version for session in editors if session.client is not None]
     versions = [config.timeline_version, *told] if config.timeline_version is not None else told
     return Host(timeline_version=next((text for text in versions if ranges.is_version(text)), None))
+
+
+def restarts(config: Config) -> restart.Policy:
+    """Return how often, and after which pauses, a plugin that crashes is started again."""
+    return restart.Policy(
+        max_restarts=config.supervision.max_restarts,
+        window_seconds=config.supervision.restart_window_seconds,
+        backoff_first_seconds=config.supervision.backoff_first_seconds,
+        backoff_max_seconds=config.supervision.backoff_max_seconds,
+    )
+
+
+def idling(config: Config) -> idle.Policy:
+    """Return what becomes of workers that have nothing to do, and when."""
+    return idle.Policy(
+        probe=config.supervision.health_interval_seconds,
+        park=config.workers.park_after_seconds,
+        end=config.workers.end_after_seconds,
+    )

@@ -13,16 +13,12 @@ from plugind.host.effects import EffectRegistry
 from plugind.host.events.bus import Ways
 from plugind.host.own import OwnProviders, Surroundings
 from plugind.host.providers import Providers
+from plugind.kept import Kept
 from plugind.pace import Pace
 from plugind.registry.available import PackageFolders
-from plugind.registry.capsules import CapsuleStore
-from plugind.registry.database import Database
 from plugind.registry.download import Downloader
-from plugind.registry.journal import Journal
-from plugind.registry.ledger import Ledger
 from plugind.registry.packages import manifest_of
 from plugind.registry.sources import Sources
-from plugind.registry.store import PackageStore
 from plugind.rpc.connection import Connection
 from plugind.rpc.session import Sessions
 from plugind.services.bringing import Bringing
@@ -39,7 +35,7 @@ from plugind.services.events import EventsService, deliver
 from plugind.services.frames import FramesService
 from plugind.services.guests import GuestHost
 from plugind.services.headless import HeadlessService
-from plugind.services.idle import IdleWatch, Policy
+from plugind.services.idle import IdleWatch
 from plugind.services.library import Library
 from plugind.services.locking import Locking
 from plugind.services.order import Order
@@ -49,7 +45,6 @@ from plugind.services.ticker import Ticker
 from plugind.services.unpacking import Unpacking
 from plugind.services.updates import Updates
 from plugind.services.usage import UsageWatch, warning
-from plugind.supervisor import restart
 from plugind.supervisor.pool import Pool
 from plugind.supervisor.windows import WindowFolder
 from plugind_protocol.methods import EffectsChanged, UpdateHeld
@@ -67,13 +62,7 @@ class Parts:
         config: Config,
         identity: Identity,
         *,
-        database: Database,
-        journal: Journal,
-        ledger: Ledger,
-        data_dir: Path,
-        store: PackageStore,
-        incoming: Path,
-        capsule_store: CapsuleStore,
+        kept: Kept,
         environ: Mapping[str, str],
         pool: Pool,
         windows: WindowFolder,
@@ -94,29 +83,25 @@ class Parts:
         console = Console(config.console_messages, ticker.add)
         capsules = Capsules(
             config,
-            capsule_store,
-            packages=store,
+            kept.capsules,
+            packages=kept.packages,
             console=console,
             engines=pool.engines,
             tasks=tasks,
             homes=derived.homes(environ),
         )
-        self.own = self._own_providers(data_dir, console)
+        self.own = self._own_providers(kept.folder, console)
         guests = GuestHost(
             config.providers,
             providers,
             self.own,
             effects=effects,
-            ledger=ledger,
+            ledger=kept.ledger,
             package=lambda one: self.catalog.get(one).package,
         )
         self.idle = IdleWatch(
             lambda: self.catalog.runtimes.values(),  # noqa: PLW0108  # the catalogue comes later
-            Policy(
-                probe=config.supervision.health_interval_seconds,
-                park=config.workers.park_after_seconds,
-                end=config.workers.end_after_seconds,
-            ),
+            derived.idling(config),
         )
         environment = Environment(
             pool=pool,
@@ -125,19 +110,14 @@ class Parts:
             own=self.own,
             effects=effects,
             tasks=tasks,
-            announce=Announcer(journal, sessions),
+            announce=Announcer(kept.journal, sessions),
             held=lambda plugin_id, held: sessions.broadcast(
                 "plugins.updateHeld", UpdateHeld(plugin_id=plugin_id, **msgspec.structs.asdict(held))
             ),
             console=console.add,
             console_dropped=console.drop,
             capsules=capsules,
-            restarts=restart.Policy(
-                max_restarts=config.supervision.max_restarts,
-                window_seconds=config.supervision.restart_window_seconds,
-                backoff_first_seconds=config.supervision.backoff_first_seconds,
-                backoff_max_seconds=config.supervision.backoff_max_seconds,
-            ),
+            restarts=derived.restarts(config),
             hook_timeout=config.supervision.hook_timeout_seconds,
             parallel=derived.parallel(config),
             health_timeout=config.supervision.health_timeout_seconds,
@@ -145,13 +125,13 @@ class Parts:
             drain=config.supervision.drain_calls_seconds,
         )
         sources = Sources(
-            incoming,
+            kept.folder / "incoming",
             unpack=Unpacking(pool, engine=config.engine).unpack,
             download=Downloader(config.downloads).fetch,
             find=self._find,
         )
-        self.catalog = Catalog(config, database, store, sources=sources, environment=environment)
-        library = Library(self.catalog, store, PackageFolders(map(Path, config.packages.folders), manifest_of))
+        self.catalog = Catalog(config, kept.database, kept.packages, sources=sources, environment=environment)
+        library = Library(self.catalog, kept.packages, PackageFolders(map(Path, config.packages.folders), manifest_of))
         self._dependencies = Dependencies(library, sources, lambda: derived.host(config, sessions))
         self.headless = HeadlessService(
             derived.headless(config, environ), self.connection, policy=environment.restarts, tasks=tasks
@@ -163,7 +143,7 @@ class Parts:
             config,
             identity,
             catalog=self.catalog,
-            journal=journal,
+            journal=kept.journal,
             console=console,
             events=self.own.events,
             sessions=sessions,
@@ -171,18 +151,18 @@ class Parts:
             compiler=pool.compiler,
             shutdown=stop.set,
         )
-        self.permissions = PermissionsService(self.catalog, ledger)
+        self.permissions = PermissionsService(self.catalog, kept.ledger)
         locking = Locking(self.catalog, library, sources=sources, bringing=bringing, permissions=self.permissions)
         plugins = PluginsService(self.catalog, self.permissions, bringing=bringing, order=self.order)
-        self.changes = ChangesService(journal, self.catalog)
+        self.changes = ChangesService(kept.journal, self.catalog)
         self.development = Development(
             config,
             self.catalog,
-            database=database,
+            database=kept.database,
             pool=pool,
             tasks=tasks,
             console=console.add,
-            data=Path(identity.data_dir) / "development",
+            data=kept.folder / "development",
         )
         frames = FramesService(self.catalog, windows, order=self.order)
         self._dispatcher = table.dispatcher(
@@ -209,6 +189,21 @@ class Parts:
         )
         self._pace = pace
         self._tasks = tasks
+
+    async def start(self, *, ledger_seconds: float) -> None:
+        """Bring back what was there, and look after it from now on.
+
+        Args:
+            ledger_seconds: How often the uses of permissions are written.
+        """
+        await self.headless.start()
+        await self.catalog.restore()
+        self.changes.close_gap()
+        self._tasks.start_soon(self.development.restore)
+        self._tasks.start_soon(self.idle.watch)
+        self._tasks.start_soon(self.own.keep)
+        self._tasks.start_soon(self.usage.watch, self._config.supervision.usage_interval_seconds)
+        self._tasks.start_soon(self.permissions.keep, ledger_seconds)
 
     async def _find(self, plugin_id: str, wanted: str) -> Path:
         return await self._dependencies.find(plugin_id, wanted)
