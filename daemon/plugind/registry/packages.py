@@ -12,6 +12,7 @@ from plugind_protocol.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, Manifes
 from plugind_protocol.package import inflate, names, structure, unpack
 from plugind_protocol.package.caps import CAPS
 from plugind_protocol.package.structure import Entry
+from plugind_protocol.turns import by_turns
 from plugind_protocol.worker import UnpackedEntry
 
 _CHUNK: Final = 1024 * 1024
@@ -40,7 +41,7 @@ def lay_out(entries: Sequence[UnpackedEntry], output: int, into: Path) -> Path:
     seen = names.Names()
     places: list[Entry] = []
     at = 0
-    for one in entries:
+    for one in by_turns(entries):
         with structure.naming(one.path):
             names.check(one.path)
             seen.add(one.path, folder=one.folder)

@@ -23,6 +23,7 @@ from plugind_protocol.errors import InvalidParams, PackageInvalid, PluginNotFoun
 from plugind_protocol.manifest import NAME_PATTERN
 from plugind_protocol.methods import InstallProgress
 from plugind_protocol.package import SUFFIX
+from plugind_protocol.turns import remove_tree
 
 Report = Callable[[InstallProgress], None]
 """Takes word of how far an install is; never waits."""
@@ -175,7 +176,7 @@ class Sources:
             yield await self._folder(found, staged, sha256, report)
         finally:
             with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(lambda: shutil.rmtree(staged, ignore_errors=True))
+                await anyio.to_thread.run_sync(remove_tree, staged)
 
     def fetched(self, folder: Path) -> bool:
         """Whether a folder that `open` yielded was unpacked or fetched for it."""

@@ -19,6 +19,7 @@ from plugind.registry.records import Label
 from plugind_protocol import disk
 from plugind_protocol.errors import PackageInvalid
 from plugind_protocol.package import digest as digests
+from plugind_protocol.turns import by_turns, remove_tree
 
 _SUFFIX: Final = ".json"
 
@@ -68,7 +69,7 @@ class PackageStore:
         try:
             return Staged(_copy(contents.files, folder, synced=self._synced), folder)
         except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_tree(folder)
             raise
 
     def place(self, staged: Staged) -> None:
@@ -84,7 +85,7 @@ class PackageStore:
 
     def discard(self, staged: Staged) -> None:
         """Remove what is left of a staged package."""
-        shutil.rmtree(staged.folder, ignore_errors=True)
+        remove_tree(staged.folder)
 
     def add(self, contents: Contents) -> str:
         """Stage a package and place it; return its hash."""
@@ -110,7 +111,7 @@ class PackageStore:
         """Remove a package as one step; what is left of it is in the way of nobody."""
         aside = self._staging / secrets.token_hex(8)
         folder.rename(aside)
-        shutil.rmtree(aside, ignore_errors=True)
+        remove_tree(aside)
 
     def label(self, found: Label) -> None:
         """Write the label of a package.
@@ -150,7 +151,7 @@ def _digest(folder: Path) -> str | None:
 def _copy(files: dict[str, Path], staged: Path, *, synced: bool) -> str:
     hashes: dict[str, str] = {}
     staged.mkdir(mode=0o700)
-    for name in sorted(files):
+    for name in by_turns(sorted(files)):
         target = staged / name
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         digest = hashlib.sha256()

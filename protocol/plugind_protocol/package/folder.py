@@ -15,6 +15,7 @@ from plugind_protocol import manifest as manifests
 from plugind_protocol.errors import ManifestInvalid, PackageInvalid
 from plugind_protocol.package import links, script
 from plugind_protocol.package.caps import CAPS, Caps
+from plugind_protocol.turns import by_turns
 
 _ALONGSIDE: Final = ("README.md", "LICENSE", "LICENSE.txt", "CHANGELOG.md")
 
@@ -59,7 +60,7 @@ def read(folder: Path, *, caps: Caps = CAPS) -> Contents:
     for name in _named(manifest, folder, caps):
         _check_way(folder, name)
         empty.add(name)
-        for inner, size in _regular_files(folder / name, name):
+        for inner, size in by_turns(_regular_files(folder / name, name)):
             empty.discard(name)
             path = inner.relative_to(folder).as_posix()
             if path not in files:  # two names of the manifest may lead to it

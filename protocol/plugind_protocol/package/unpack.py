@@ -1,7 +1,6 @@
 """Unpacks a package into a folder of our own, or leaves nothing there."""
 
 import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -11,6 +10,7 @@ from plugind_protocol.errors import PackageInvalid
 from plugind_protocol.package import folder, inflate, structure
 from plugind_protocol.package.caps import CAPS, Caps
 from plugind_protocol.package.structure import Entry, bad
+from plugind_protocol.turns import by_turns, remove_tree
 
 
 def unpack(stream: BinaryIO, into: Path, *, caps: Caps = CAPS) -> folder.Contents:
@@ -49,7 +49,7 @@ def lay_out(
     try:
         paths = []
         made = {into}
-        for entry in entries:
+        for entry in by_turns(entries):
             target = into / entry.path
             home = target if entry.folder else target.parent
             if home not in made:
@@ -61,7 +61,7 @@ def lay_out(
         plugin = folder.read(into, caps=caps)
         _check_belonging(plugin, paths)
     except BaseException:
-        shutil.rmtree(into, ignore_errors=True)
+        remove_tree(into)
         raise
     return plugin
 
