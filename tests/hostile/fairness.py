@@ -129,10 +129,10 @@ class Attacker:
         self._client.call_plugin("grower", "touch", timeout_ms=20_000)
 
     def package(self) -> None:
-        """Install what is refused when 9 000 files have been unpacked."""
+        """Install what is refused when 3 000 files have been unpacked."""
         package = self._folder / "many.tsplugin"
         if not package.exists():
-            files = [Part(name=b"assets/%d" % number, data=b"x" * 50) for number in range(9_000)]
+            files = [Part(name=b"assets/%d" % number, data=b"x" * 50) for number in range(3_000)]
             package.write_bytes(build([*good(), *files, Part(name=b"payload")]))
         try:
             self._client.install(str(package))

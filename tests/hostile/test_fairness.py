@@ -24,6 +24,7 @@ ROWS = {
 }
 
 
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.threat(*row)) for name, row in ROWS.items()])
 def test_others_are_served_during_an_attack(name: str, report: Report) -> None:
     quiet, attack = compare(name, ATTACKS[name], rounds=4, seconds=0.5)
