@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import wasmtime
 from tests.harness.daemon import ROOT, Daemon
 from tests.harness.developing import Dev
 from tests.integration.test_sdk_rust import SDK, built
@@ -39,19 +40,26 @@ EDITS = {
 }
 
 
+ADD = """
+#[no_mangle]
+pub extern "C" fn longest(count: usize) -> usize {
+    let mut words: Vec<String> = (0..count).map(|one| format!("{one:.3}")).collect();
+    words.sort();
+    words.iter().map(String::len).max().unwrap()
+}
+"""
+"""Uses what the standard library has: its allocator, its formatting, its memory functions."""
+
 LANGUAGE = {"rust-effect": "rust", "rust-tool": "rust", "export": "rust", "as-effect": "assemblyscript"}
 
 
 @pytest.fixture
 def environment(template: str) -> dict[str, str]:
-    """Of builds with Rust: one folder for all, so that what they share is built once, and no network.
-
-    Without the flags of a template's own, since Debian's standard library would be built anew for them, for minutes.
-    """
+    """Of builds with Rust: one folder for all, so that what they share is built once, and no network."""
     if LANGUAGE.get(template) != "rust":
         return dict(os.environ)
     built(SDK / "probe")  # the toolchain is there
-    return {**os.environ, "CARGO_TARGET_DIR": str(SDK / "target"), "CARGO_NET_OFFLINE": "true", "RUSTFLAGS": ""}
+    return {**os.environ, "CARGO_TARGET_DIR": str(SDK / "target"), "CARGO_NET_OFFLINE": "true"}
 
 
 @pytest.fixture
@@ -124,6 +132,52 @@ def show_edit(template: str, client: Client, name: str, answered: dict[str, Any]
     else:
         assert answered["function"] == "edl"
         assert "timeline" in answered["error"], "nobody here has a timeline"
+
+
+@pytest.mark.timeout(300)  # builds, on a machine that has other things to do
+def test_one_standard_library_serves_all_flags(tmp_path: Path) -> None:
+    """A plugin with flags of its own, the same without, and with `lto`: nothing but the plugin is built."""
+    built(SDK / "probe")  # the toolchain is there
+    folder = tmp_path / "a plugin"
+    (folder / "src").mkdir(parents=True)
+    (folder / ".cargo").mkdir()
+    (folder / "manifest.json").write_text(json.dumps({"name": "p", "version": "1.0.0", "main": "plugin.wasm"}))
+    (folder / "src" / "lib.rs").write_text(ADD)
+    cargo = '[package]\nname = "p"\nversion = "1.0.0"\nedition = "2021"\n[lib]\ncrate-type = ["cdylib"]\n[workspace]\n'
+    environment = {name: value for name, value in os.environ.items() if name != "CARGO_TARGET_DIR"}
+    simd = '[target.wasm32-unknown-unknown]\nrustflags = ["-C", "target-feature=+simd128"]\n'
+    for flags, profile in (("", ""), (simd, ""), (simd, "[profile.release]\nlto = true\n")):
+        (folder / ".cargo" / "config.toml").write_text(flags)
+        (folder / "Cargo.toml").write_text(cargo + profile)
+        done = subprocess.run(
+            [sys.executable, "-m", "pluginctl", "build", folder],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert re.findall(r"Compiling (\w+)", done.stderr) == ["p"]
+        assert "standard library" not in done.stderr
+        module = wasmtime.Module(wasmtime.Engine(), (folder / "plugin.wasm").read_bytes())
+        assert module.imports == []
+    assert (folder / "target" / "wasm32-unknown-unknown" / "release" / "p.wasm").is_file()
+
+
+@pytest.mark.timeout(300)
+def test_unstable_features_are_not_to_be_had(tmp_path: Path) -> None:
+    built(SDK / "probe")  # the toolchain is there
+    (tmp_path / "src").mkdir()
+    (tmp_path / "manifest.json").write_text(json.dumps({"name": "p", "version": "1.0.0", "main": "plugin.wasm"}))
+    (tmp_path / "Cargo.toml").write_text(
+        '[package]\nname = "p"\nversion = "1.0.0"\nedition = "2021"\n[lib]\ncrate-type = ["cdylib"]\n'
+    )
+    (tmp_path / "src" / "lib.rs").write_text("#![feature(never_type)]\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "pluginctl", "build", tmp_path, "--json"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "E0554" in done.stderr
 
 
 def test_the_page_that_one_begins_with_says_what_is_run_here() -> None:

@@ -50,8 +50,10 @@ COMMANDS: Final[dict[str, str]] = {
     "replay": "replay",
     "new": "new",
     "dev": "dev",
+    "build": "build",
     "test": "test",
     "pack": "pack",
+    "toolchain": "toolchain",
     "docs": "docs",
     "completion": "completion",
 }

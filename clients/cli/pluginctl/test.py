@@ -12,8 +12,7 @@ import click
 import msgspec
 
 from pluginctl.building.plan import plan
-from pluginctl.building.run import build as run_build
-from pluginctl.building.run import place
+from pluginctl.building.run import build_and_place
 from pluginctl.context import Invocation, pass_invocation
 from pluginctl.failure import CommandFailed, Exit
 from pluginctl.interrupts import sigterm_as_ctrl_c
@@ -126,11 +125,7 @@ async def _build(folder: Path, quiet: bool) -> None:  # noqa: FBT001 - by anyio.
     found = plan(project)
     if found is None:
         return
-    built = await run_build(project, found, quiet=quiet)
-    if not built.ok:
-        said = f": {built.output.strip()}" if built.output else ""
-        raise CommandFailed(f"The build failed, {found.steps[-1].shown}{said}", hint="--no-build tests what is there.")
-    place(project, built)
+    await build_and_place(project, found, quiet=quiet, hint="--no-build tests what is there.")
 
 
 def _line(outcome: Outcome) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from pluginctl.building import toolchain
+from pluginctl.building.sysroot import SHOWN, TARGET, Sysroot
 from pluginctl.project import Project
 from plugind_protocol.errors import ManifestInvalid
 
@@ -25,12 +26,25 @@ class Step(msgspec.Struct, frozen=True):
     """Whether it tells by JSON on stdout what it has made."""
 
 
-class Plan(msgspec.Struct, frozen=True):
-    """The commands, in their order."""
+class Preparation(msgspec.Struct, frozen=True):
+    """What is built once for all plugins, since it is not there yet."""
 
-    steps: tuple[Step, ...]
+    sysroot: Sysroot
+    shown: str = SHOWN
+    """For people."""
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What is to be done, in its order."""
+
+    steps: tuple[Step | Preparation, ...]
     artefact: Path | None = None
     """What they make, where that is known and is not ``main`` itself."""
+
+    @property
+    def commands(self) -> tuple[Step, ...]:
+        """The plugin's own, which stay the same once all is prepared."""
+        return tuple(step for step in self.steps if isinstance(step, Step))
 
 
 def plan(project: Project) -> Plan | None:
@@ -72,22 +86,29 @@ def _no_command(problem: str) -> ManifestInvalid:
 
 def _cargo(_project: Project) -> Plan:
     rust = toolchain.rust()
-    words = ("build", *rust.options, "--release", "--target", toolchain.TARGET)
+    words = ("build", "--release", "--target", TARGET)
     argv = (rust.cargo, *words, "--message-format=json-render-diagnostics")
-    return Plan((Step(argv, shlex.join(("cargo", *words)), rust.environment, cargo=True),))
+    build = Step(argv, shlex.join(("cargo", *words)), rust.environment, cargo=True)
+    return Plan((*preparations(rust), build))
+
+
+def preparations(rust: toolchain.Rust) -> tuple[Preparation, ...]:
+    """Return what is to be built before a Rust can build any plugin."""
+    own = rust.sysroot
+    return () if own is None or own.there else (Preparation(own),)
 
 
 def _npm(project: Project) -> Plan | None:
     package = _json(project.folder / "package.json")
     if "build" not in _table(package.get("scripts")):
         return None
-    npm = toolchain.npm()
+    npm = toolchain.node().npm
     build = Step((npm, "run", "--silent", "build"), "npm run build")
     return Plan((*_packages(project, package, npm), build), _artefact(project))
 
 
 def _asc(project: Project) -> Plan | None:
-    npm = toolchain.npm()
+    npm = toolchain.node().npm
     package = _json(project.folder / "package.json")
     words = ("exec", "--no", "--", "asc", "--config", "asconfig.json", "--target", "release")
     build = Step((npm, *words), shlex.join(("npm", *words)))

@@ -13,13 +13,18 @@ from typing import Final
 import anyio
 import msgspec
 
-from pluginctl.building.plan import Plan, Step
+from pluginctl.building import sysroot
+from pluginctl.building.plan import Plan, Preparation, Step
 from pluginctl.failure import CommandFailed
 from pluginctl.project import Project
 
 _MODULE: Final = ".wasm"
 _MOST_OUTPUT: Final = 64 * 1024
 """Characters kept of what a build says; the last ones."""
+_SYSROOT_HINT: Final = (
+    "Install the compiler and its sources anew, of one version: apt-get install --reinstall rustc-web cargo-web "
+    "rust-web-src. Or use rustup's Rust: rustup target add wasm32-unknown-unknown"
+)
 
 
 class Built(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +36,10 @@ class Built(msgspec.Struct, frozen=True, kw_only=True):
     """What was said, where it was kept."""
     artefact: Path | None = None
     """What was made, where that is not ``main`` itself."""
+    failed: str = ""
+    """What did not succeed, for people."""
+    hint: str = ""
+    """What to do about it."""
 
 
 async def build(project: Project, plan: Plan, *, quiet: bool) -> Built:
@@ -48,14 +57,58 @@ async def build(project: Project, plan: Plan, *, quiet: bool) -> Built:
     said: list[str] = []
     artefact = plan.artefact
     for step in plan.steps:
+        if isinstance(step, Preparation):
+            if (failed := await prepare(step, quiet=quiet)) is not None:
+                return failed
+            continue
         done = await _run(step, project.folder, quiet=quiet)
         said.append(_text(done.stderr) if step.cargo else _text(done.stdout))
         if done.returncode != 0:
-            return Built(ok=False, seconds=time.monotonic() - began, output="".join(said)[-_MOST_OUTPUT:])
+            return _failed(step.shown, began, "".join(said))
         if step.cargo:
             artefact = _made(done.stdout) or artefact
     output = "".join(said)[-_MOST_OUTPUT:]
     return Built(ok=True, seconds=time.monotonic() - began, output=output, artefact=artefact)
+
+
+async def prepare(preparation: Preparation, *, quiet: bool) -> Built | None:
+    """Build a standard library, and put it where compilers find it.
+
+    Args:
+        preparation: Which.
+        quiet: As for `build`.
+
+    Returns:
+        None where it is there now; else what the compiler has said.
+
+    Raises:
+        CommandFailed: A command cannot be started, or a file not be written.
+    """
+    wanted = preparation.sysroot
+    if wanted.there:
+        return None
+    began = time.monotonic()
+    argv, environment = sysroot.command(wanted)
+    step = Step(argv, preparation.shown, environment, cargo=True)
+    try:
+        sysroot.lay_out(wanted)
+        done = await _run(step, wanted.workshop, quiet=quiet)
+        if done.returncode == 0:
+            await anyio.to_thread.run_sync(sysroot.take, wanted, sysroot.libraries(done.stdout))
+    except OSError as exc:
+        raise CommandFailed(f"{exc.filename}: {exc.strerror}") from exc
+    except CommandFailed:
+        if wanted.there:  # somebody else was faster, and has cleaned up behind us
+            return None
+        raise
+    if wanted.there:
+        return None
+    return _failed(preparation.shown, began, _text(done.stderr), hint=_SYSROOT_HINT)
+
+
+def _failed(shown: str, began: float, said: str, *, hint: str = "") -> Built:
+    output = said[-_MOST_OUTPUT:]
+    return Built(ok=False, seconds=time.monotonic() - began, output=output, failed=shown, hint=hint)
 
 
 async def _run(step: Step, folder: Path, *, quiet: bool) -> "subprocess.CompletedProcess[bytes]":
@@ -91,6 +144,26 @@ def _made(messages: bytes) -> Path | None:
             if message.get("reason") == "compiler-artifact" and "cdylib" in message["target"]["kind"]:
                 found = next((name for name in message["filenames"] if name.endswith(_MODULE)), found)
     return Path(found) if found is not None else None
+
+
+async def build_and_place(project: Project, plan: Plan, *, quiet: bool, hint: str = "") -> Built:
+    """Build a plugin, and put what is made where the manifest says.
+
+    Args:
+        project: What is built.
+        plan: How.
+        quiet: As for `build`.
+        hint: What to do where its own command fails.
+
+    Raises:
+        CommandFailed: It does not build; the message ends with the compiler's words, where they were kept.
+    """
+    built = await build(project, plan, quiet=quiet)
+    if not built.ok:
+        said = f": {built.output.strip()}" if built.output else ""
+        raise CommandFailed(f"The build failed, {built.failed}{said}", hint=built.hint or hint)
+    place(project, built)
+    return built
 
 
 def place(project: Project, built: Built) -> None:

@@ -9,17 +9,18 @@ from typing import Final
 
 import msgspec
 
+from pluginctl.building import sysroot
+from pluginctl.building.sysroot import TARGET, Sysroot
 from pluginctl.failure import CommandFailed
 
-TARGET: Final = "wasm32-unknown-unknown"
-DEBIAN_SYSROOT: Final = Path("/usr")
+DEBIAN: Final = Path("/usr")
 """Where Debian's Rust is, beside a rustup that goes before it on the path."""
 
 _DEBIAN_LINKER: Final = "wasm-ld-19"
-"""By its name, as `sdk/rust/build-wasm.sh` has it: what is built with another linker is built anew."""
 _RUST_HINT: Final = (
     "Install Rust from https://rustup.rs, and its target: rustup target add wasm32-unknown-unknown. "
-    "On Debian without rustup: apt-get install rustc-web cargo-web rust-web-src lld-19"
+    "On Debian without rustup: apt-get install rustc-web cargo-web rust-web-src lld-19, "
+    "and then pluginctl toolchain --prepare rust, else the first build takes the longer"
 )
 _NODE_HINT: Final = "Install Node.js 20 or newer from https://nodejs.org. On Debian: apt-get install nodejs npm"
 
@@ -28,17 +29,26 @@ class Rust(msgspec.Struct, frozen=True):
     """A Rust that builds for WebAssembly."""
 
     cargo: str
-    options: tuple[str, ...] = ()
-    """Of ``cargo build``, beside the target."""
+    compiler: str
     environment: Mapping[str, str] = {}
+    """Of ``cargo build``, beside ours."""
+    sysroot: Sysroot | None = None
+    """Where its standard library for WebAssembly is put, where the toolchain comes without."""
 
 
-def rust(path: str | None = None, *, debian: Path = DEBIAN_SYSROOT) -> Rust:
+class Node(msgspec.Struct, frozen=True):
+    """A Node.js with its npm."""
+
+    node: str
+    npm: str
+
+
+def rust(path: str | None = None, *, debian: Path | None = None) -> Rust:
     """Find a Rust that builds for WebAssembly.
 
     Args:
         path: Folders to look in, as ``PATH``; default: that of the environment.
-        debian: Where Debian's Rust would be.
+        debian: Where Debian's Rust would be; default: `DEBIAN`.
 
     Raises:
         CommandFailed: There is none; the hint says what to install.
@@ -46,41 +56,43 @@ def rust(path: str | None = None, *, debian: Path = DEBIAN_SYSROOT) -> Rust:
     path = os.environ.get("PATH", "") if path is None else path
     cargo, compiler = shutil.which("cargo", path=path), shutil.which("rustc", path=path)
     if cargo is not None and compiler is not None and _has_target(compiler):
-        return Rust(cargo)
-    binaries = debian / "bin"
-    debians, linker = shutil.which("cargo", path=str(binaries)), shutil.which(_DEBIAN_LINKER, path=path)
-    library = debian / "lib/rustlib/src/rust/library/std"
-    if debians is not None and linker is not None and library.is_dir() and str(binaries) in path.split(os.pathsep):
-        # Debian has no standard library for this target: it is built of its sources, which takes minutes, once for each
-        # target folder; so there is one for all plugins
-        return Rust(
-            debians,
-            ("-Zbuild-std=std,panic_abort",),
-            {
-                "RUSTC": str(binaries / "rustc"),
-                "RUSTC_BOOTSTRAP": "1",
-                "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER": _DEBIAN_LINKER,
-                "CARGO_TARGET_DIR": os.environ.get("CARGO_TARGET_DIR") or str(_shared_target()),
-            },
-        )
+        return Rust(cargo, compiler)
+    if (found := _debians(path, debian or DEBIAN)) is not None:
+        return found
     missing = "cargo is not on the path" if cargo is None or compiler is None else f"it has no target {TARGET}"
     raise CommandFailed(f"Rust for WebAssembly is missing: {missing}", hint=_RUST_HINT)
 
 
-def _shared_target() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "plugind" / "rust-target"
+def _debians(path: str, debian: Path) -> Rust | None:
+    """Find Debian's Rust, which comes with the sources of the standard library for this target."""
+    binaries = debian / "bin"
+    cargo, compiler = (shutil.which(name, path=str(binaries)) for name in ("cargo", "rustc"))
+    library = debian / "lib/rustlib/src/rust/library"
+    linker = shutil.which(_DEBIAN_LINKER, path=path)
+    usable = linker is not None and (library / "std").is_dir() and str(binaries) in path.split(os.pathsep)
+    if cargo is None or compiler is None or not usable:
+        return None
+    own = sysroot.find(cargo, compiler, library)
+    environment = {
+        "RUSTC": str(own.wrapper),
+        "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER": _DEBIAN_LINKER,
+    }
+    return Rust(cargo, compiler, environment, own)
 
 
-def npm() -> str:
-    """Find npm.
+def node(path: str | None = None) -> Node:
+    """Find Node.js and npm.
+
+    Args:
+        path: Folders to look in, as ``PATH``; default: that of the environment.
 
     Raises:
-        CommandFailed: It, or Node.js, is missing; the hint says what to install.
+        CommandFailed: It, or npm, is missing; the hint says what to install.
     """
-    found = shutil.which("npm")
-    if found is None or shutil.which("node") is None:
+    found, npm = (shutil.which(name, path=path) for name in ("node", "npm"))
+    if npm is None or found is None:
         raise CommandFailed("Node.js is missing: node and npm are not on the path", hint=_NODE_HINT)
-    return found
+    return Node(found, npm)
 
 
 def check_command(argv: Sequence[str], folder: Path) -> None:

@@ -119,7 +119,7 @@ class Rounds:
             self._tell_broken(exc, paths)
             return
         self._broken = None
-        new_plan = before is not None and self._plan is not None and self._plan.steps != before.steps
+        new_plan = before is not None and self._plan is not None and self._plan.commands != before.commands
         needed = self._stale or new_plan or (before is None) != (self._plan is None) or not self._packaged(paths)
         await self._round(paths, at=at, building=needed)
 
@@ -169,8 +169,8 @@ class Rounds:
             self._built = (began, time.time())
         self._stale = not built.ok
         if not built.ok:
-            reason = f"{chosen.steps[-1].shown} did not succeed"
-            self._show(showing.BuildFailed(reason=reason, hint="", output=built.output, serving=self._serving))
+            reason = f"{built.failed} did not succeed"
+            self._show(showing.BuildFailed(reason=reason, hint=built.hint, output=built.output, serving=self._serving))
             return False
         self._show(showing.Built(seconds=round(built.seconds, 3), output=built.output))
         return True
