@@ -66,12 +66,12 @@ generate: $(VENV)/dev ## Write the generated files anew
 examples: $(VENV)/dev ## Rebuild the example modules and compare them with those checked in (needs Node.js)
 	$(BIN)/python examples/rebuild.py
 
-sdk-rust: ## Check and test the Rust SDK, and build its plugins for WebAssembly (needs Rust; sdk/rust/build-wasm.sh says how)
+sdk-rust: $(VENV)/dev ## Check and test the Rust SDK, and build its plugins for WebAssembly (needs Rust; pluginctl toolchain rust says what is missing)
 	cd sdk/rust && { ! cargo fmt --version >/dev/null 2>&1 || cargo fmt --check; }
 	cd sdk/rust && { ! cargo clippy --version >/dev/null 2>&1 || cargo clippy --quiet --locked --workspace --all-targets -- --deny warnings; }
 	cd sdk/rust && cargo test --quiet --locked --workspace
 	cd sdk/rust && RUSTDOCFLAGS="--deny warnings" cargo doc --quiet --locked --no-deps --package timeline-studio-sdk --package timeline-studio-sdk-macros
-	sdk/rust/build-wasm.sh
+	CARGO_TARGET_DIR="$${CARGO_TARGET_DIR:-$(CURDIR)/sdk/rust/target}" $(BIN)/pluginctl build sdk/rust/examples/* sdk/rust/probe
 
 sdk-typescript: $(VENV)/script ## Check and test the TypeScript SDK, rebuild what runs scripts and compare it (needs Node.js and cargo; WRITE=1 replaces it)
 	cd sdk/typescript && npm ci --silent --no-audit --no-fund && npm run --silent check && npm test --silent
