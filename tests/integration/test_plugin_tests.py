@@ -198,3 +198,20 @@ def test_it_is_built_before(test: Test, tmp_path: Path) -> None:
     assert status == 1
     assert "source.txt:1: a mistake" in errors
     assert test(plugin, "--no-build")[0] == 0
+
+
+def test_what_was_compiled_is_there_for_the_next_run(
+    test: Test, examples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    plugin = write(Path(altered(examples / "adder", tmp_path / "p")), {"call": "add", "args": [2, 3], "expect": 5})
+    modules = tmp_path / "cache" / "plugind" / "compiled" / "modules"
+
+    def artefacts() -> set[tuple[str, int]]:
+        return {(found.name, found.stat().st_ino) for found in modules.iterdir() if len(found.name) == 64}
+
+    assert test(plugin)[0] == 0
+    compiled = artefacts()
+    assert len(compiled) == 1
+    assert test(plugin)[0] == 0
+    assert artefacts() == compiled  # it was not made again

@@ -12,6 +12,7 @@ import click
 import msgspec
 from anyio.streams.memory import MemoryObjectReceiveStream
 
+from pluginctl import cache
 from pluginctl.arguments import Json
 from pluginctl.context import CLIENT_NAME, PROVIDES, Invocation, pass_invocation
 from pluginctl.developing import showing
@@ -155,7 +156,7 @@ async def _connected(session: _Session) -> AsyncIterator[AsyncClient]:
         except NoDaemon:
             where = invocation.socket or default_path()
             await stack.enter_async_context(
-                private_daemon(*_host(session.project), purpose="development", socket=where)
+                private_daemon(*_host(session.project), purpose="development", socket=where, compiled=cache.compiled())
             )
             session.show(showing.Started(socket=where))
             client = await connect()

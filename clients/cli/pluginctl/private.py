@@ -29,6 +29,7 @@ async def private_daemon(
     purpose: str,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
     socket: str | None = None,
+    compiled: Path | None = None,
 ) -> AsyncIterator[str]:
     """Run a daemon by the interpreter that runs us.
 
@@ -37,6 +38,7 @@ async def private_daemon(
         purpose: What it is for, in a word: part of the folder's name, and of messages.
         settings: Tables of its configuration.
         socket: Where it listens; default: in its folder.
+        compiled: Where it finds what others like it have compiled, and leaves what it does; default: in its folder.
 
     Yields:
         The path of its socket.
@@ -48,7 +50,7 @@ async def private_daemon(
         folder = Path(name)
         listening = socket if socket is not None else str(folder / "s")
         config = folder / "plugind.toml"
-        config.write_text(toml(settings or {}), "utf-8")
+        config.write_text(toml(settings or {}, cache_dir=compiled), "utf-8")
         command = [sys.executable, "-m", "plugind", "--exit-with-stdin", "--config", str(config)]
         command += ["--socket", listening, "--data-dir", str(folder / "data"), *arguments]
         with (folder / "log").open("wb") as log:
@@ -86,10 +88,14 @@ def _environment() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if key not in ("PLUGIND_SOCKET", "PLUGIND_DATA_DIR")}
 
 
-def toml(settings: Mapping[str, Mapping[str, Any]]) -> str:
+def toml(settings: Mapping[str, Mapping[str, Any]], *, cache_dir: Path | None = None) -> str:
     """Tables of numbers, booleans and texts: JSON's words for those are TOML's too."""
-    lines = []
+    lines = [] if cache_dir is None else [_line("cache_dir", str(cache_dir))]
     for table, values in settings.items():
         lines.append(f"[{table}]")
-        lines += [f'"{key}" = {msgspec.json.encode(value).decode()}' for key, value in values.items()]
+        lines += [_line(f'"{key}"', value) for key, value in values.items()]
     return "\n".join(lines) + "\n"
+
+
+def _line(key: str, value: Any) -> str:
+    return f"{key} = {msgspec.json.encode(value).decode()}"

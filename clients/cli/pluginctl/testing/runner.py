@@ -10,6 +10,7 @@ import anyio
 import msgspec
 from msgspec import UNSET
 
+from pluginctl import cache
 from pluginctl.failure import CommandFailed
 from pluginctl.private import private_daemon
 from pluginctl.testing import comparing
@@ -80,7 +81,7 @@ async def run(settings: Settings, files: list[File], tell: Callable[[Outcome], N
     handlers: dict[str, Handler] = dict.fromkeys(NAMESPACES, host.answer)
     engine = ("--engine", settings.engine) if settings.engine is not None else ()
     async with AsyncExitStack() as stack:
-        socket = await stack.enter_async_context(private_daemon(*engine, purpose="test"))
+        socket = await stack.enter_async_context(private_daemon(*engine, purpose="test", compiled=cache.compiled()))
         # without a version: it would be taken for the editor's, and compared with what the plugin needs
         opened = AsyncClient.connect(socket, name="pluginctl-test", handlers=handlers)
         client = await stack.enter_async_context(opened)
