@@ -108,10 +108,12 @@ def _list(invocation: Invocation, known: dict[str, Template]) -> None:
 def _missing(target: Path) -> str | None:
     """Say what is missing to build it, which is no failure here."""
     try:
-        plan(read(target))
+        found = plan(read(target))
     except CommandFailed as exc:
         return f"{exc}. {exc.hint}"
-    return None
+    if found is None or found.prepared:
+        return None
+    return "its first build makes what all plugins need; to have that ready before: pluginctl toolchain --prepare rust"
 
 
 def _words(made: Made) -> str:

@@ -11,6 +11,7 @@ import anyio
 import msgspec
 import pytest
 
+from pluginctl.__main__ import run
 from pluginctl.building import sysroot, toolchain
 from pluginctl.building.plan import Plan, Preparation, Step, plan
 from pluginctl.building.run import build, prepare
@@ -258,3 +259,13 @@ def test_a_compiler_that_does_not_say_which_it_is(debian: Debian) -> None:
         toolchain.rust(debian=root)
     with pytest.raises(CommandFailed, match="cannot be started"):
         sysroot.find("cargo", str(root / "none"), root)
+
+
+def test_who_makes_a_plugin_is_told_what_its_first_build_waits_for(
+    debian: Debian, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(toolchain, "DEBIAN", root := debian())
+    for name, told in (("first", True), ("second", False)):
+        assert run(["new", name, "--template", "export", "--folder", str(tmp_path / name)]) == 0
+        assert ("pluginctl toolchain --prepare rust" in capsys.readouterr().out) is told
+        prepared(found(root))

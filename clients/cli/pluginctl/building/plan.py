@@ -46,6 +46,11 @@ class Plan(msgspec.Struct, frozen=True):
         """The plugin's own, which stay the same once all is prepared."""
         return tuple(step for step in self.steps if isinstance(step, Step))
 
+    @property
+    def prepared(self) -> bool:
+        """Whether all is there that is built once for all plugins."""
+        return len(self.commands) == len(self.steps)
+
 
 def plan(project: Project) -> Plan | None:
     """Say how a plugin is built.

@@ -20,6 +20,7 @@ from typing import Final
 
 import msgspec
 
+from pluginctl import cache
 from pluginctl.failure import CommandFailed
 
 TARGET: Final = "wasm32-unknown-unknown"
@@ -88,7 +89,7 @@ def find(cargo: str, compiler: str, library: Path) -> Sysroot:
     found = dict(re.findall(r"^([\w-]+): (.+)$", told, re.MULTILINE))
     if not {"release", "host"} <= found.keys():
         raise CommandFailed(f"{compiler} -vV does not say which compiler it is", hint="Install its package anew.")
-    return Sysroot(_cache() / key(told), cargo, compiler, library, found["host"])
+    return Sysroot(cache.folder("rust-sysroot") / key(told), cargo, compiler, library, found["host"])
 
 
 @functools.lru_cache(maxsize=4)
@@ -107,10 +108,6 @@ def key(told: str) -> str:
     if commit == "unknown":
         commit = hashlib.sha256(told.encode()).hexdigest()
     return f"{found.get('release', 'unknown')}-{commit[:9]}-{_RECIPE}"
-
-
-def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "plugind" / "rust-sysroot"
 
 
 def command(sysroot: Sysroot) -> tuple[tuple[str, ...], Mapping[str, str]]:
