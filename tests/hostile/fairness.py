@@ -36,6 +36,7 @@ from plugind_protocol.methods import LimitChanges
 
 PLUGINS: Final = ROOT / "tests" / "plugins"
 _DEADLINE_MS: Final = 60
+_STRANGER: Final = f"import time; end = time.monotonic() + {_DEADLINE_MS / 1000}\nwhile time.monotonic() < end: pass"
 _LARGEST: Final = 1 << 18
 _REQUEST: Final = (
     b'{"jsonrpc":"2.0","id":1,"method":"plugins.call","params":{"pluginId":"probe","function":"echo","args":1}}\n'
@@ -159,6 +160,10 @@ class Attacker:
         except errors.PlugindError:
             pass
 
+    def strangers(self) -> None:
+        """Have nothing to do with the daemon: one program after the other starts, computes for 60 ms and ends."""
+        subprocess.run([sys.executable, "-I", "-S", "-c", _STRANGER], check=True)
+
     def _spin(self, function: str, timeout_ms: int) -> None:
         try:
             self._client.call_plugin("spin", function, timeout_ms=timeout_ms)
@@ -201,6 +206,7 @@ class Attack(NamedTuple):
 
 
 ATTACKS: Final[dict[str, Attack]] = {
+    "control: other programs": Attack(Attacker.strangers),
     "infinite loop, 60 ms": Attack(Attacker.runaway, ("spin",)),
     "bulk memory, 60 ms": Attack(Attacker.bulk, ("spin",)),
     "infinite loop, 500 ms": Attack(Attacker.marathon, ("spin",)),
