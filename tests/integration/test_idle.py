@@ -34,6 +34,11 @@ async def comes_to(client: AsyncClient, plugin: str, holds: Callable[[PluginInfo
     return info
 
 
+async def asleep(pid: int) -> None:
+    """Wait until a worker that has said that it rests has gone to sleep."""
+    await until(lambda: psutil.Process(pid).status() == psutil.STATUS_SLEEPING)
+
+
 async def ended(client: AsyncClient, plugin: str) -> PluginInfo:
     info = await comes_to(client, plugin, lambda info: info.rest == "ended")
     assert info.pid is None
@@ -66,7 +71,7 @@ async def test_a_parked_worker_has_given_memory_back_and_answers_as_before(parki
         assert await parking.call_plugin("probe", "echo", args=text) == text
     info = await comes_to(parking, "probe", lambda info: info.rest == "parked")
     assert (info.state, info.pid) == (State.LOADED, pid)
-    assert psutil.Process(pid).status() == psutil.STATUS_SLEEPING
+    await asleep(pid)
     assert await parking.call_plugin("probe", "count") == 1
     assert (await parking.get_plugin("probe")).rest is None
     await comes_to(parking, "probe", lambda info: info.rest == "parked")  # again, after it was used
@@ -78,6 +83,7 @@ async def test_a_worker_that_rests_is_not_woken(parking: AsyncClient, plugins: P
     pid = (await parking.load("probe")).pid
     assert pid is not None
     await comes_to(parking, "probe", lambda info: info.rest == "parked")
+    await asleep(pid)
     before = psutil.Process(pid).num_ctx_switches()
     await anyio.sleep(1.0)  # ten times what it was parked after: that nothing happens has no end to wait for
     assert psutil.Process(pid).num_ctx_switches() == before

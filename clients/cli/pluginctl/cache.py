@@ -1,8 +1,9 @@
 """Where pluginctl keeps what can be made again at any time, for the next run."""
 
 import os
-import sys
 from pathlib import Path
+
+from plugind_protocol import disk
 
 
 def folder(name: str) -> Path:
@@ -25,8 +26,7 @@ def compiled() -> Path | None:
     path = folder("compiled")
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        status = path.stat()
+        private = disk.is_private(path.stat())
     except OSError:
         return None
-    ours = sys.platform == "win32" or (status.st_uid == os.geteuid() and not status.st_mode & 0o077)
-    return path if ours and os.access(path, os.W_OK) else None
+    return path if private and os.access(path, os.W_OK) else None
