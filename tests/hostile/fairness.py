@@ -36,7 +36,9 @@ from plugind_protocol.methods import LimitChanges
 
 PLUGINS: Final = ROOT / "tests" / "plugins"
 _DEADLINE_MS: Final = 60
-_STRANGER: Final = f"import time; end = time.monotonic() + {_DEADLINE_MS / 1000}\nwhile time.monotonic() < end: pass"
+_PROGRAM: Final = "import sys, time; end = time.monotonic() + float(sys.argv[1])\nwhile time.monotonic() < end: pass"
+_STRANGER: Final = (sys.executable, "-I", "-S", "-c", _PROGRAM, str(_DEADLINE_MS / 1000))
+_SHORT_STRANGER: Final = (*_STRANGER[:-1], "0.002")
 _LARGEST: Final = 1 << 18
 _REQUEST: Final = (
     b'{"jsonrpc":"2.0","id":1,"method":"plugins.call","params":{"pluginId":"probe","function":"echo","args":1}}\n'
@@ -161,8 +163,10 @@ class Attacker:
             pass
 
     def strangers(self) -> None:
-        """Have nothing to do with the daemon: one program after the other starts, computes for 60 ms and ends."""
-        subprocess.run([sys.executable, "-I", "-S", "-c", _STRANGER], check=True)
+        """Have nothing to do with the daemon: a program computes for 60 ms, another starts meanwhile and ends soon."""
+        with subprocess.Popen(_STRANGER):
+            time.sleep(_DEADLINE_MS / 2000)
+            subprocess.run(_SHORT_STRANGER, check=True)
 
     def _spin(self, function: str, timeout_ms: int) -> None:
         try:
