@@ -20,7 +20,7 @@ _DEBIAN_LINKER: Final = "wasm-ld-19"
 _RUST_HINT: Final = (
     "Install Rust from https://rustup.rs, and its target: rustup target add wasm32-unknown-unknown. "
     "On Debian without rustup: apt-get install rustc-web cargo-web rust-web-src lld-19, "
-    "and then pluginctl toolchain --prepare rust, else the first build takes the longer"
+    "and then pluginctl toolchain --prepare rust, which the first build does otherwise"
 )
 _NODE_HINT: Final = "Install Node.js 20 or newer from https://nodejs.org. On Debian: apt-get install nodejs npm"
 
